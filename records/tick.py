@@ -1,0 +1,42 @@
+"""Ticks: the only way the wall clock enters the log.
+
+A tick says that, on this partition, time has reached `time` even if no measurement came; it
+moves the watermark and so closes idle windows.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from records.envelope import event_headers
+from records.errors import Reason, RecordError
+from records.log import Outgoing
+
+__all__ = ["TICK_TYPE", "Tick", "decode_tick", "tick_record"]
+
+TICK_TYPE = "gridcast.tick.v1"
+
+
+class Tick(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Time (ns UTC) that a partition has reached."""
+
+    time: int
+
+
+_DECODER = msgspec.json.Decoder(Tick)
+
+
+def tick_record(topic: str, partition: int, time_ns: int, source: str) -> Outgoing:
+    """Build the record that tells a partition that time has reached `time_ns`."""
+    headers = event_headers(
+        TICK_TYPE, source, event_id=f"tick-{time_ns}", content_type="application/json"
+    )
+    return Outgoing(topic, partition, msgspec.json.encode(Tick(time_ns)), b"tick", headers)
+
+
+def decode_tick(value: bytes) -> Tick:
+    """Read a tick or raise `RecordError`."""
+    try:
+        return _DECODER.decode(value)
+    except msgspec.DecodeError as error:
+        raise RecordError(Reason.UNDECODABLE, str(error)) from error
