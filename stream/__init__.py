@@ -1,0 +1,1 @@
+"""The steps from records to a validated, aggregated, estimated, forecast picture."""

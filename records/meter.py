@@ -1,0 +1,122 @@
+"""Meter documents: energies per period, in successive versions.
+
+A version is (settlement run, document, revision); a reading can be withdrawn.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from records.envelope import event_headers
+from records.errors import Reason, RecordError
+from records.log import LogRecord, Outgoing
+
+__all__ = ["METER_TYPE", "MeterDocument", "MeterSeries", "decode_meter", "meter_record"]
+
+METER_TYPE = "gridcast.meter.read.v1"
+_MAX_BYTES = 8 << 20
+_MAX_READINGS = 500_000
+
+
+class MeterSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Readings of one meter, one entry a period.
+
+    `start` labels each period (ns UTC); energies are non-negative MWh over the period, apart
+    in each direction; None where the meter has no reading. A withdrawn reading takes back
+    every earlier version of its period.
+    """
+
+    meter: str
+    start: list[int]
+    withdrawn_mwh: list[float | None]
+    injected_mwh: list[float | None] | None = None
+    withdrawn_reading: list[bool] | None = None
+
+
+class MeterDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One document of one settlement run.
+
+    Parameters
+    ----------
+    area
+        Area number, the partition it travels on.
+    document
+        The issuer's document id.
+    run
+        Settlement run: 0 provisional, higher is more final.
+    revision
+        Revision of this document within the run, from 1.
+    period
+        Length of every period, ns.
+    available_at
+        When the issuer made it known, ns UTC.
+    """
+
+    area: int
+    source: str
+    document: str
+    run: int
+    revision: int
+    period: int
+    available_at: int
+    unit: str
+    series: list[MeterSeries]
+
+
+_DECODER = msgspec.json.Decoder(MeterDocument)
+
+
+def meter_record(topic: str, document: MeterDocument) -> Outgoing:
+    """Encode a document as a record of its area's partition."""
+    headers = event_headers(
+        METER_TYPE,
+        document.source,
+        event_id=f"{document.document}-{document.run}-{document.revision}",
+        content_type="application/json",
+    )
+    value = msgspec.json.encode(document)
+    return Outgoing(topic, document.area, value, str(document.area).encode(), headers)
+
+
+def decode_meter(record: LogRecord) -> MeterDocument:
+    """Read a document, or raise `RecordError`.
+
+    An energy must come as MWh: a power reading submitted as energy is refused.
+    """
+    if len(record.value) > _MAX_BYTES:
+        raise RecordError(Reason.OVERSIZED, f"{len(record.value)} bytes, at most {_MAX_BYTES}")
+    try:
+        document = _DECODER.decode(record.value)
+    except msgspec.ValidationError as error:
+        raise RecordError(Reason.SCHEMA_MISMATCH, str(error)[:200]) from error
+    except msgspec.DecodeError as error:
+        raise RecordError(Reason.UNDECODABLE, str(error)[:200]) from error
+    if document.unit != "MWh":
+        raise RecordError(Reason.SCHEMA_MISMATCH, f"unit {document.unit!r}: energies come as MWh")
+    if document.area != record.partition:
+        raise RecordError(
+            Reason.WRONG_PARTITION, f"area {document.area} on partition {record.partition}"
+        )
+    if document.period <= 0:
+        raise RecordError(Reason.SCHEMA_MISMATCH, f"period is {document.period} ns")
+    if sum(len(series.start) for series in document.series) > _MAX_READINGS:
+        raise RecordError(Reason.OVERSIZED, f"more than {_MAX_READINGS} readings")
+    for series in document.series:
+        _check(series)
+    return document
+
+
+def _check(series: MeterSeries) -> None:
+    n_readings = len(series.start)
+    for column in (series.withdrawn_mwh, series.injected_mwh, series.withdrawn_reading):
+        if column is not None and len(column) != n_readings:
+            raise RecordError(Reason.SCHEMA_MISMATCH, f"{series.meter}: columns differ in length")
+    for energies in (series.withdrawn_mwh, series.injected_mwh or []):
+        for energy in energies:
+            if energy is not None and not (math.isfinite(energy) and energy >= 0):
+                raise RecordError(
+                    Reason.SCHEMA_MISMATCH,
+                    f"{series.meter}: energy {energy} (registers count up, each direction apart)",
+                )

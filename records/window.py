@@ -1,0 +1,122 @@
+"""Closed windows: what an area's series were over one interval, with their revision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from records.columns import ARROW_TYPE, Limits, decode_columns, encode_columns
+from records.envelope import event_headers
+from records.log import Outgoing
+
+__all__ = ["WINDOW_TYPE", "WindowBatch", "decode_window", "window_record"]
+
+WINDOW_TYPE = "gridcast.window.v1"
+
+_LIMITS = Limits(max_bytes=8 << 20, max_rows=100_000)
+_SCHEMA = pa.schema(
+    [
+        pa.field("series", pa.string()),
+        pa.field("revision", pa.int32()),
+        pa.field("mean", pa.float64()),
+        pa.field("q95", pa.float64()),
+        pa.field("minimum", pa.float64()),
+        pa.field("maximum", pa.float64()),
+        pa.field("energy_mwh", pa.float64()),
+        pa.field("count", pa.int32()),
+        pa.field("imputed_share", pa.float64()),
+        pa.field("quality", pa.uint16()),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowBatch:
+    """The series of one area over ``[start, start + length)``.
+
+    The first batch of a window holds every series at revision 1 and is emitted even when
+    nothing was measured; later batches hold only the series that were corrected.
+
+    Parameters
+    ----------
+    area
+        Area number.
+    start, length
+        The window, ns UTC and ns.
+    input_offset
+        Offset of the input record that closed or corrected the window.
+    series
+        Series (point) ids, shape (n_series,), object array of str.
+    revision
+        1 provisional, 2 and up corrected; shape (n_series,).
+    mean
+        Time-weighted mean in the series' unit, NaN where nothing is known.
+    q95
+        Exact time-weighted 95 % quantile; NaN for metered intervals.
+    minimum, maximum
+        Extremes of the values believed.
+    energy_mwh
+        Mean times length for powers in MW; NaN for other quantities.
+    count
+        Number of measured values believed.
+    imputed_share
+        Share of the window's time covered by replaced values, 0 to 1.
+    quality
+        OR of the quality bits of what went in, and MISSING where nothing did.
+    """
+
+    area: int
+    start: int
+    length: int
+    input_offset: int
+    series: npt.NDArray[np.object_]
+    revision: npt.NDArray[np.int32]
+    mean: npt.NDArray[np.float64]
+    q95: npt.NDArray[np.float64]
+    minimum: npt.NDArray[np.float64]
+    maximum: npt.NDArray[np.float64]
+    energy_mwh: npt.NDArray[np.float64]
+    count: npt.NDArray[np.int32]
+    imputed_share: npt.NDArray[np.float64]
+    quality: npt.NDArray[np.uint16]
+
+    @property
+    def end(self) -> int:
+        """End of the window, ns UTC."""
+        return self.start + self.length
+
+
+def window_record(topic: str, batch: WindowBatch, watermark: int) -> Outgoing:
+    """Encode a batch; key is the area, `watermark` (ns UTC) the area's after it."""
+    metadata = {
+        "area": batch.area,
+        "start": batch.start,
+        "length": batch.length,
+        "input_offset": batch.input_offset,
+    }
+    columns = {field.name: getattr(batch, field.name) for field in _SCHEMA}
+    top = int(batch.revision.max()) if len(batch.revision) else 1
+    headers = event_headers(
+        WINDOW_TYPE,
+        f"area-{batch.area}",
+        event_id=f"window-{batch.area}-{batch.start}-{batch.length}-{top}-{batch.input_offset}",
+        content_type=ARROW_TYPE,
+        watermark=watermark,
+    )
+    value = encode_columns(_SCHEMA, columns, metadata)
+    return Outgoing(topic, batch.area, value, str(batch.area).encode(), headers)
+
+
+def decode_window(value: bytes) -> WindowBatch:
+    """Read a batch back, or raise `RecordError`."""
+    columns, metadata = decode_columns(_SCHEMA, value, _LIMITS)
+    return WindowBatch(
+        int(metadata["area"]),
+        int(metadata["start"]),
+        int(metadata["length"]),
+        int(metadata["input_offset"]),
+        **columns,
+    )
