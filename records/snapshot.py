@@ -12,8 +12,7 @@ import numpy.typing as npt
 __all__ = ["Tree", "pack", "unpack"]
 
 Tree: TypeAlias = (
-    None
-    | bool
+    bool
     | int
     | float
     | str
@@ -21,6 +20,7 @@ Tree: TypeAlias = (
     | npt.NDArray[Any]
     | Sequence["Tree"]
     | Mapping[str, "Tree"]
+    | None
 )
 """What a state is dumped to; arrays of numbers or booleans of any shape."""
 
