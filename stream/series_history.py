@@ -1,0 +1,202 @@
+"""The past of the series to forecast, gathered from windows and their revisions.
+
+Windows shorter than the forecast step are kept for a while, so that a correction of any of
+them changes the step's mean exactly as if it had come in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from records.snapshot import Tree
+from records.window import WindowBatch
+
+__all__ = ["SeriesHistory"]
+
+_LEAST_SHARE = 0.5
+
+
+class SeriesHistory:
+    """Step means of several series on one regular grid.
+
+    Parameters
+    ----------
+    series
+        Series ids, in the order of the columns.
+    start
+        Start of the first step, ns UTC.
+    step, fine_step
+        Length of a step and of the finest window that is taken in, ns.
+    values
+        Means already known, shape (n_steps, n_series), NaN = missing.
+    fine_keep
+        How many fine windows are kept for corrections.
+    """
+
+    def __init__(
+        self,
+        series: Sequence[str],
+        start: int,
+        step: int,
+        values: npt.NDArray[np.float64],
+        *,
+        fine_step: int,
+        fine_keep: int = 864,
+    ) -> None:
+        if step % fine_step:
+            raise ValueError(f"a step of {step} ns is not a multiple of windows of {fine_step} ns")
+        self.series = tuple(series)
+        self.start = start
+        self.step = step
+        self._ratio = step // fine_step
+        self._fine_step = fine_step
+        self._place = {name: column for column, name in enumerate(self.series)}
+        self._n_steps = len(values)
+        self._values = values.astype(np.float64, copy=True)
+        keep = -(-fine_keep // self._ratio) * self._ratio
+        self._fine = np.full((keep, len(self.series)), np.nan)
+        self._revision = np.zeros((keep, len(self.series)), np.int32)
+        self._imputed = np.zeros((keep, len(self.series)))
+        self._fine_index = np.full(keep, -1, np.int64)
+
+    @property
+    def end(self) -> int:
+        """End of the last step that has been opened, ns UTC."""
+        return self.start + self._n_steps * self.step
+
+    @property
+    def values(self) -> npt.NDArray[np.float64]:
+        """Step means, shape (n_steps, n_series); a view that must not be written."""
+        return self._values[: self._n_steps]
+
+    def extend_to(self, end: int) -> None:
+        """Open steps up to `end` (ns UTC), missing until something comes."""
+        wanted = (end - self.start) // self.step
+        if wanted > len(self._values):
+            more = np.full((max(wanted, 2 * len(self._values)), len(self.series)), np.nan)
+            more[: self._n_steps] = self._values[: self._n_steps]
+            self._values = more
+        self._n_steps = max(self._n_steps, wanted)
+
+    def take_batch(self, batch: WindowBatch) -> int:
+        """Take a window batch in; return how many values came too late to be placed."""
+        columns = np.array([self._place.get(name, -1) for name in batch.series], np.int64)
+        known = columns >= 0
+        if not known.any():
+            return 0
+        return self.take(
+            batch.start,
+            batch.length,
+            columns[known],
+            batch.mean[known],
+            batch.revision[known],
+            batch.imputed_share[known],
+        )
+
+    def take_means(self, start: int, length: int, means: Mapping[str, float]) -> int:
+        """Take means of some series by name, all at revision 1."""
+        names = [name for name in means if name in self._place]
+        columns = np.array([self._place[name] for name in names], np.int64)
+        values = np.array([means[name] for name in names])
+        ones = np.ones(len(names), np.int32)
+        return self.take(start, length, columns, values, ones, np.zeros(len(names)))
+
+    def take(
+        self,
+        start: int,
+        length: int,
+        columns: npt.NDArray[np.int64],
+        mean: npt.NDArray[np.float64],
+        revision: npt.NDArray[np.int32],
+        imputed_share: npt.NDArray[np.float64],
+    ) -> int:
+        """Take the means of ``[start, start + length)`` in; a lower revision changes nothing."""
+        if length % self._fine_step or (start - self.start) % self._fine_step:
+            return len(columns)
+        first = (start - self.start) // self._fine_step
+        late = 0
+        for fine in range(first, first + length // self._fine_step):
+            late += self._take_fine(fine, columns, mean, revision, imputed_share)
+        return late
+
+    def imputed_share(self, n_steps: int) -> npt.NDArray[np.float64]:
+        """Share of replaced values over the last steps, shape (n_series,)."""
+        last = self._n_steps * self._ratio
+        recent = (self._fine_index >= last - n_steps * self._ratio) & (self._fine_index < last)
+        if not recent.any():
+            return np.zeros(len(self.series))
+        return np.asarray(self._imputed[recent].mean(axis=0))
+
+    def _take_fine(
+        self,
+        fine: int,
+        columns: npt.NDArray[np.int64],
+        mean: npt.NDArray[np.float64],
+        revision: npt.NDArray[np.int32],
+        imputed_share: npt.NDArray[np.float64],
+    ) -> int:
+        if fine < 0:
+            return len(columns)
+        slot = fine % len(self._fine)
+        if self._fine_index[slot] > fine:
+            return len(columns)
+        if self._fine_index[slot] < fine:
+            self._fine_index[slot] = fine
+            self._fine[slot] = np.nan
+            self._revision[slot] = 0
+            self._imputed[slot] = 0.0
+        newer = revision >= self._revision[slot, columns]
+        chosen = columns[newer]
+        self._fine[slot, chosen] = mean[newer]
+        self._revision[slot, chosen] = revision[newer]
+        self._imputed[slot, chosen] = imputed_share[newer]
+        self._fold(fine // self._ratio, chosen)
+        return 0
+
+    def _fold(self, step_index: int, columns: npt.NDArray[np.int64]) -> None:
+        """Recompute a step's mean from its fine windows."""
+        self.extend_to(self.start + (step_index + 1) * self.step)
+        first = step_index * self._ratio % len(self._fine)
+        slots = slice(first, first + self._ratio)
+        present = self._fine_index[slots] // self._ratio == step_index
+        parts = np.where(present[:, None], self._fine[slots][:, columns], np.nan)
+        known = np.isfinite(parts)
+        count = known.sum(axis=0)
+        total = np.where(known, parts, 0.0).sum(axis=0)
+        enough = count >= _LEAST_SHARE * self._ratio
+        self._values[step_index, columns] = np.where(enough, total / np.maximum(count, 1), np.nan)
+
+    def dump(self) -> Tree:
+        """State as a tree."""
+        return {
+            "series": list(self.series),
+            "start": self.start,
+            "step": self.step,
+            "fine_step": self._fine_step,
+            "values": self.values,
+            "fine": self._fine,
+            "revision": self._revision,
+            "imputed": self._imputed,
+            "fine_index": self._fine_index,
+        }
+
+    @classmethod
+    def load(cls, tree: Mapping[str, Any]) -> SeriesHistory:
+        """State from its tree."""
+        history = cls(
+            tree["series"],
+            tree["start"],
+            tree["step"],
+            tree["values"],
+            fine_step=tree["fine_step"],
+            fine_keep=len(tree["fine"]),
+        )
+        history._fine = tree["fine"]
+        history._revision = tree["revision"]
+        history._imputed = tree["imputed"]
+        history._fine_index = tree["fine_index"]
+        return history

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from records.snapshot import pack, unpack
+from records.time import HOUR, MINUTE
+from stream.series_history import SeriesHistory
+
+EMPTY = np.empty((0, 2))
+
+
+def history() -> SeriesHistory:
+    return SeriesHistory(["a", "b"], 0, HOUR, EMPTY, fine_step=15 * MINUTE, fine_keep=8)
+
+
+def put(past: SeriesHistory, quarter: int, value: float, revision: int = 1) -> int:
+    columns, ones = np.array([0]), np.array([revision], np.int32)
+    return past.take(
+        quarter * 15 * MINUTE, 15 * MINUTE, columns, np.array([value]), ones, np.zeros(1)
+    )
+
+
+def test_a_step_is_the_mean_of_its_windows() -> None:
+    past = history()
+    for quarter, value in enumerate([1.0, 2.0, 3.0, 6.0]):
+        put(past, quarter, value)
+    assert past.values[0, 0] == 3.0
+    assert np.isnan(past.values[0, 1])
+
+
+def test_a_step_with_less_than_half_its_windows_is_missing() -> None:
+    past = history()
+    put(past, 0, 1.0)
+    assert np.isnan(past.values[0, 0])
+    put(past, 1, 3.0)
+    assert past.values[0, 0] == 2.0
+
+
+def test_a_correction_changes_the_mean_and_a_lower_revision_does_not() -> None:
+    past = history()
+    for quarter in range(4):
+        put(past, quarter, 1.0)
+    put(past, 2, 5.0, revision=2)
+    assert past.values[0, 0] == 2.0
+    put(past, 2, 9.0, revision=1)
+    assert past.values[0, 0] == 2.0
+
+
+def test_a_correction_beyond_what_is_kept_is_reported_as_late() -> None:
+    past = history()
+    for quarter in range(12):
+        put(past, quarter, 1.0)
+    assert put(past, 0, 5.0, revision=2) == 1
+    assert past.values[0, 0] == 1.0
+
+
+def test_a_long_interval_fills_every_window_it_covers() -> None:
+    past = history()
+    past.take_means(0, HOUR, {"b": 4.0, "unknown": 1.0})
+    assert past.values[0, 1] == 4.0
+
+
+def test_the_imputed_share_is_the_mean_over_recent_windows() -> None:
+    past = history()
+    for quarter, share in enumerate([0.0, 1.0, 0.0, 1.0]):
+        start, columns = quarter * 15 * MINUTE, np.array([0])
+        past.take(start, 15 * MINUTE, columns, np.ones(1), np.ones(1, np.int32), np.array([share]))
+    assert past.imputed_share(1).tolist() == [0.5, 0.0]
+
+
+quarters = st.lists(
+    st.tuples(st.integers(0, 7), st.integers(1, 3)), unique=True, min_size=1, max_size=16
+)
+
+
+@given(quarters, st.randoms(use_true_random=False))
+def test_order_and_duplicates_of_revisions_do_not_matter(
+    updates: list[tuple[int, int]], random: object
+) -> None:
+    def final(order: list[tuple[int, int]]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        past = history()
+        past.extend_to(2 * HOUR)
+        for quarter, revision in order:
+            put(past, quarter, quarter + 10.0 * revision, revision)
+        return past.values
+
+    shuffled = [*updates, *updates]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(final(updates), final(shuffled))
+
+
+def test_a_restored_history_goes_on_where_it_stopped() -> None:
+    past = history()
+    put(past, 0, 1.0)
+    put(past, 1, 2.0)
+    again = SeriesHistory.load(unpack(pack(past.dump())))
+    for each in (past, again):
+        put(each, 2, 3.0)
+        put(each, 3, 4.0)
+    np.testing.assert_array_equal(past.values, again.values)
