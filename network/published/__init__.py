@@ -1,0 +1,1 @@
+"""Data that was published about test networks and that their case files leave out."""
