@@ -1,0 +1,1 @@
+"""What people touch: the command line, its services and the checks behind them."""
