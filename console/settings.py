@@ -1,0 +1,213 @@
+"""One typed tree of settings: choices from a TOML file, addresses and secrets from outside it.
+
+Choices stand in ``gridcast.toml`` (or the file given with ``--config``); addresses and secrets
+come from the environment, or from files of the same name under ``/run/secrets``. Whatever the
+tree does not know is refused at the start.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from console.errors import BadInputError
+
+__all__ = [
+    "CONFIG_FILE",
+    "Addresses",
+    "CheckpointSettings",
+    "DeadlineSettings",
+    "ForecastSettings",
+    "LoggingSettings",
+    "MetricsSettings",
+    "ScadaSettings",
+    "Settings",
+    "load_settings",
+    "nanoseconds",
+]
+
+CONFIG_FILE = Path("gridcast.toml")
+
+_SECRETS = Path("/run/secrets")
+
+Duration = Annotated[timedelta, Gt(timedelta(0))]
+"""A positive duration, in TOML as ISO 8601 text such as "PT5M"."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ScadaSettings(_Section):
+    """Scans, and how long what is missing may be replaced by what was."""
+
+    scan_period: Duration = timedelta(seconds=30)
+    """Time between two scans of one area."""
+    allowed_disorder: Duration = timedelta(minutes=1)
+    """How far the measurements of one partition may come out of order before a window closes."""
+    held_for: Duration = timedelta(minutes=15)
+    """Age at which the typical value takes over from the last good one."""
+
+
+class ForecastSettings(_Section):
+    """What is forecast, and how often."""
+
+    step: Duration = timedelta(hours=1)
+    horizon: Duration = timedelta(hours=48)
+    """The longest lead."""
+    cadence: Duration = timedelta(hours=1)
+    """Event time between two issues."""
+    backend: Literal["batched", "pygam", "statsmodels"] = "batched"
+    """Solver of the models: batched for fleets, the others for small ones."""
+    quantiles: tuple[Annotated[float, Gt(0), Lt(1)], ...] = (0.05, 0.5, 0.95)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ForecastSettings:
+        if self.horizon % self.step:
+            raise ValueError(f"horizon {self.horizon} is not a multiple of step {self.step}")
+        if list(self.quantiles) != sorted(set(self.quantiles)):
+            raise ValueError("quantiles must ascend, each once")
+        return self
+
+
+class DeadlineSettings(_Section):
+    """When a forecast is late, in wall time after the inputs passed its issue time."""
+
+    warning: Duration = timedelta(seconds=60)
+    alarm: Duration = timedelta(minutes=3)
+    silence: Duration = timedelta(minutes=10)
+    """No input at all for this long raises the alarm too."""
+    clear_after: Annotated[int, Ge(1)] = 2
+    """Forecasts in a row that must be on time before an alarm is cleared."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> DeadlineSettings:
+        if self.warning >= self.alarm:
+            raise ValueError("warning must be shorter than alarm, or it could never come before")
+        return self
+
+
+class CheckpointSettings(_Section):
+    """How state survives."""
+
+    every: Duration = timedelta(seconds=5)
+    durable: bool = False
+    """Survive a power loss too (fsync), at the price of speed."""
+
+
+class MetricsSettings(_Section):
+    """Prometheus endpoints on loopback, one a process, from `first_port` up."""
+
+    enabled: bool = False
+    first_port: Annotated[int, Ge(1024), Le(65_000)] = 9464
+
+
+class LoggingSettings(_Section):
+    """What the services write to their log files."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Addresses(BaseSettings):
+    """Where the servers are; empty means gridcast brings its own."""
+
+    model_config = SettingsConfigDict(
+        extra="ignore", frozen=True, secrets_dir=_SECRETS if _SECRETS.is_dir() else None
+    )
+
+    kafka_bootstrap_servers: str | None = None
+    redis_url: SecretStr | None = None
+
+
+class Settings(_Section):
+    """All choices, with their defaults."""
+
+    namespace: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")] = "demo"
+    """Part of every topic name and Redis key."""
+    directory: Path = Path("var/gridcast")
+    """Holds the embedded log, Redis, the historian, checkpoints and service logs."""
+    scada: ScadaSettings = ScadaSettings()
+    forecast: ForecastSettings = ForecastSettings()
+    deadline: DeadlineSettings = DeadlineSettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    metrics: MetricsSettings = MetricsSettings()
+    logging: LoggingSettings = LoggingSettings()
+    addresses: Annotated[Addresses, Field(exclude=True)] = Field(default_factory=Addresses)
+    """From the environment; never written to a file."""
+
+
+def nanoseconds(duration: timedelta) -> int:
+    """Length of a duration in ns, exactly.
+
+    >>> nanoseconds(timedelta(minutes=5))
+    300000000000
+    """
+    return duration // timedelta(microseconds=1) * 1_000
+
+
+def load_settings(config: Path | None = None, **overrides: object) -> Settings:
+    """Read the settings.
+
+    Parameters
+    ----------
+    config
+        TOML file; by default ``gridcast.toml`` in the working directory, if there is one.
+    overrides
+        Top-level settings given on the command line; None leaves the file's choice.
+
+    Raises
+    ------
+    BadInputError
+        When the file cannot be read, or has a key or a value that does not belong.
+    """
+    path = config or CONFIG_FILE
+    if config is not None and not path.is_file():
+        raise BadInputError(f"{path}: no such file; leave --config out to use the defaults")
+    try:
+        tree = tomllib.loads(path.read_text()) if path.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{path}: not valid TOML: {error}") from None
+    if "addresses" in tree:
+        raise BadInputError(
+            f"{path}: addresses and secrets do not belong in a file that is passed around; "
+            "set KAFKA_BOOTSTRAP_SERVERS and REDIS_URL in the environment"
+        )
+    given = {key: value for key, value in overrides.items() if value is not None}
+    try:
+        return Settings.model_validate({**tree, **given, "addresses": Addresses()})
+    except ValidationError as error:
+        lines = "\n".join(f"  {_explained(entry)}" for entry in error.errors())
+        raise BadInputError(
+            f"{path}: {error.error_count()} setting(s) not usable\n{lines}"
+        ) from None
+
+
+def _explained(entry: Any) -> str:
+    """One line a person can act on."""
+    where = ".".join(str(part) for part in entry["loc"])
+    if entry["type"] == "extra_forbidden":
+        known = _known_keys(entry["loc"][:-1])
+        close = difflib.get_close_matches(str(entry["loc"][-1]), known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(sorted(known))}"
+        return f"{where}: unknown key; {hint}"
+    message = entry["msg"].removeprefix("Value error, ")
+    if "timedelta" in entry["type"] or "time_delta" in entry["type"]:
+        message += '; write a duration such as "PT5M" or "PT1H30M"'
+    return f"{where}: {message} (got {entry['input']!r})"
+
+
+def _known_keys(location: tuple[str | int, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    for part in location:
+        inner = model.model_fields[str(part)].annotation
+        assert isinstance(inner, type)
+        model = inner
+    return [name for name in model.model_fields if name != "addresses"]
