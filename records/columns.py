@@ -85,7 +85,8 @@ def decode_columns(
     except (pa.ArrowException, StopIteration, ValueError, OSError, OverflowError) as error:
         if isinstance(error, RecordError):
             raise
-        raise RecordError(Reason.UNDECODABLE, str(error).splitlines()[0][:200]) from error
+        detail = f"{type(error).__name__}: {error}"[:200]
+        raise RecordError(Reason.UNDECODABLE, detail) from error
     if not isinstance(metadata, dict):
         raise RecordError(Reason.UNDECODABLE, "metadata is not an object")
     if any(column.null_count for column in batch.columns):

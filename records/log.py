@@ -9,7 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-__all__ = ["LogReader", "LogRecord", "LogWriter", "Outgoing", "Partition"]
+__all__ = [
+    "LogReader",
+    "LogRecord",
+    "LogWriter",
+    "OffsetOutOfRangeError",
+    "Outgoing",
+    "Partition",
+]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -47,6 +54,28 @@ class LogRecord:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class OffsetOutOfRangeError(LookupError):
+    """An offset that the log does not hold: deleted by retention, or never written.
+
+    Attributes
+    ----------
+    partition : Partition
+        Where.
+    offset : int
+        What was asked for.
+    begin, end : int
+        What the log holds, ``[begin, end)``; `end` itself may be asked for.
+    """
+
+    def __init__(self, partition: Partition, offset: int, begin: int, end: int) -> None:
+        self.partition, self.offset, self.begin, self.end = partition, offset, begin, end
+        why = "retention deleted it" if offset < begin else "the log ends before it"
+        super().__init__(
+            f"{partition.topic}/{partition.number}: offset {offset} is not in [{begin}, {end}]: "
+            f"{why}; start again from {begin if offset < begin else end}, or restore the log"
+        )
+
+
 @runtime_checkable
 class LogWriter(Protocol):
     """Appends records. One process writes a partition."""
@@ -81,7 +110,13 @@ class LogReader(Protocol):
         ...
 
     def read(self, partition: Partition, offset: int, max_records: int) -> Sequence[LogRecord]:
-        """Records from `offset` on, at most `max_records`, empty at the end; never blocks long."""
+        """Records from `offset` on, at most `max_records`, empty at the end; never blocks long.
+
+        Raises
+        ------
+        OffsetOutOfRangeError
+            When `offset` is before the begin or beyond the end.
+        """
         ...
 
     def close(self) -> None:

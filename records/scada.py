@@ -186,6 +186,8 @@ def _check(frame: ScadaFrame, partition: int) -> None:
         raise RecordError(
             Reason.WRONG_PARTITION, f"area {frame.area} was sent to partition {partition}"
         )
+    if not 1 <= frame.version < 2**31:
+        raise RecordError(Reason.SCHEMA_MISMATCH, f"version is {frame.version}")
     if not 0 < frame.scan_time < 2**62:
         raise RecordError(Reason.TIME_OUT_OF_BOUNDS, f"scan_time is {frame.scan_time}")
     if (
