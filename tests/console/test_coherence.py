@@ -24,7 +24,7 @@ def meta(parents: Mapping[str, str | None], n_steps: int = 2) -> dict[str, Any]:
         "unit": "MW",
         "hierarchy_version": "1",
         "series": {
-            name: dict(parent=parent, model_versions={}, method="gam", reason="", quality={})
+            name: {"parent": parent, "method": "gam", "reason": "", "quality": {}}
             for name, parent in parents.items()
         },
     }  # fmt: skip
