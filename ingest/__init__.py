@@ -1,0 +1,1 @@
+"""How measurements enter: user files, gateways and the network twin of the demo."""
