@@ -1,0 +1,144 @@
+"""Composes an issue: every method, quantiles, provenance and daily sums for all series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.arrays import BoolArray, FloatArray, IntArray
+from forecasting.fleet import Fleet
+from forecasting.live import LiveState
+from forecasting.naive import seasonal_naive
+from forecasting.reconciliation import Reconciler
+from forecasting.temporal import DailySums, daily_sums
+
+__all__ = ["Issue", "issue"]
+
+_NO_MODEL = "no model for this series yet"
+_NO_WEATHER = "no temperature known yet"
+_NOTHING_KNOWN = "nothing known of this series: what the others of the hierarchy imply"
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One issue of forecasts.
+
+    Attributes
+    ----------
+    series
+        Ids, in the order of the hierarchy.
+    times
+        Starts of the steps, int64 ns UTC, shape (n_steps,); the first is the issue time.
+    forecasts
+        MW by method (``seasonal_naive_7d``, ``gam``, ``gam_ar``, ``reconciled``), each of shape
+        (n_series, n_steps). In all but the naive a series whose model cannot be used carries the
+        naive; NaN only where a series has neither model nor past.
+    probabilities
+        Shape (n_quantiles,).
+    quantiles
+        Of the reconciled forecast, MW, shape (n_series, n_quantiles, n_steps), never crossing.
+    method, reason
+        Per series, the method behind the published forecast and why it is not the model's.
+    daily
+        Energy by local day of the reconciled forecast.
+    hierarchy_version
+        Of the sums that hold.
+    """
+
+    series: tuple[str, ...]
+    times: IntArray
+    forecasts: Mapping[str, FloatArray]
+    probabilities: FloatArray
+    quantiles: FloatArray
+    method: tuple[str, ...]
+    reason: tuple[str, ...]
+    daily: DailySums
+    hierarchy_version: str
+
+
+def issue(
+    fleet: Fleet,
+    state: LiveState,
+    reconciler: Reconciler,
+    n_steps: int,
+    stations: FloatArray | None = None,
+) -> Issue:
+    """Forecast the intervals that follow the state.
+
+    Parameters
+    ----------
+    reconciler
+        From ``fleet.reconciler(hierarchy)``, set up once a hierarchy. Nodes without a model take
+        what the others imply; series outside the hierarchy are left out.
+    n_steps
+        Number of steps.
+    stations
+        Temperature forecast, degC, shape (n_steps, n_stations). A gap takes the temperature a
+        day before.
+    """
+    calendar, tree = fleet.calendar, reconciler.hierarchy
+    times = state.end_ns + calendar.step_ns * np.arange(n_steps, dtype=np.int64)
+    mid_term, _, predictors = fleet.predict_standard(times, stations, state.weather)
+    short_term = mid_term + fleet.ar.forecast(state.residuals, n_steps)
+    naive = seasonal_naive(state.loads, calendar.n_instants, n_steps)
+    usable = fleet.usable & np.isfinite(mid_term).all(axis=0)
+    base = np.where(usable, fleet.link.inverse(np.where(usable, short_term, 0.0)), naive)
+    gam = np.where(usable, fleet.link.inverse(np.where(usable, mid_term, 0.0)), naive)
+    around = fleet.link.forward(base)
+    spread = fleet.quantiles.offsets(predictors.instant)
+    quantiles = fleet.link.inverse(around + spread)
+
+    place = _places(fleet.series, tree.ids)
+    forecasts = {
+        "seasonal_naive_7d": _in_order(naive, place),
+        "gam": _in_order(gam, place),
+        "gam_ar": _in_order(base, place),
+    }
+    reconciled = reconciler.apply(forecasts["gam_ar"])
+    forecasts["reconciled"] = reconciled
+    shift = reconciled - forecasts["gam_ar"]
+    fan = np.stack([_in_order(q, place) for q in quantiles], axis=1) + shift[:, None, :]
+    fan = np.where(np.isfinite(fan), fan, reconciled[:, None, :])
+    known = np.asarray(np.isfinite(forecasts["gam_ar"]).all(axis=1))
+    method, reason = _provenance(fleet, usable, place, known)
+    return Issue(
+        series=tree.ids,
+        times=times,
+        forecasts=forecasts,
+        probabilities=fleet.quantiles.probabilities,
+        quantiles=fan,
+        method=method,
+        reason=reason,
+        daily=daily_sums(calendar, times, reconciled),
+        hierarchy_version=tree.version,
+    )
+
+
+def _places(series: tuple[str, ...], ids: tuple[str, ...]) -> IntArray:
+    """Return the place of each node among the series, -1 where it has no model."""
+    place = {name: i for i, name in enumerate(series)}
+    return np.array([place.get(node, -1) for node in ids], dtype=np.int64)
+
+
+def _in_order(values: FloatArray, place: IntArray) -> FloatArray:
+    """Return (n_nodes, n_steps) in the order of the hierarchy from (n_steps, n_series)."""
+    return np.where(place[:, None] >= 0, values.T[place], np.nan)
+
+
+def _provenance(
+    fleet: Fleet, usable: BoolArray, place: IntArray, known: BoolArray
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    methods, reasons = [], []
+    for i, there in zip(place, known, strict=True):
+        if i >= 0 and usable[i]:
+            methods.append("gam_ar")
+            reasons.append("")
+        elif i >= 0 and there:
+            methods.append("seasonal_naive_7d")
+            reasons.append(fleet.reasons[i] or _NO_WEATHER)
+        else:
+            methods.append("reconciled")
+            reasons.append(_NO_MODEL if i < 0 else _NOTHING_KNOWN)
+    return tuple(methods), tuple(reasons)

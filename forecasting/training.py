@@ -1,0 +1,186 @@
+"""Trains all the models of a fleet from its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from forecasting.arrays import FloatArray, IntArray
+from forecasting.calendar import NS_PER_DAY, Calendar
+from forecasting.cross_validation import month_blocks
+from forecasting.fleet import Fleet
+from forecasting.gam_fitting import fit_gam
+from forecasting.live import RECALL_DAYS, LiveState
+from forecasting.naive import WEEK
+from forecasting.quantiles import PROBABILITIES, fit_quantiles, joined, point_mass
+from forecasting.residuals import default_lags, fit_ar
+from forecasting.rolling_origin import choose_origins, short_term_errors
+from forecasting.skill import NO_SKILL, compare_with_naive
+from forecasting.specification import GamSpecification, default_specification
+from forecasting.weather import SmoothingState, blend_stations, smooth
+
+__all__ = ["History", "TrainedFleet", "train"]
+
+_CHUNK = 256  # series whose rolling-origin errors are held at once
+_LEAST_MONTHS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a fleet is trained on.
+
+    Attributes
+    ----------
+    series
+        Ids of the series (leaves and aggregates alike).
+    times
+        Starts of consecutive intervals, int64 ns UTC, one step apart, shape (n_times,).
+    load
+        MW, shape (n_times, n_series); NaN = missing.
+    stations
+        Temperatures, degC, shape (n_times, n_stations); None = no weather.
+    weights
+        Weight of each station for each series, shape (n_series, n_stations); None = all alike.
+    """
+
+    series: tuple[str, ...]
+    times: IntArray
+    load: FloatArray
+    stations: FloatArray | None = None
+    weights: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        if self.load.shape != (len(self.times), len(self.series)):
+            msg = f"load is {self.load.shape}, not (times, series) = "
+            msg += f"({len(self.times)}, {len(self.series)})"
+            raise ValueError(msg)
+        if len(self.times) > 2 and np.unique(np.diff(self.times)).size != 1:
+            msg = "intervals of a history must be one step apart; put NaN where nothing is known"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedFleet:
+    """A fleet and the live state at the end of its training window."""
+
+    fleet: Fleet
+    state: LiveState
+
+
+def train(
+    calendar: Calendar,
+    history: History,
+    *,
+    specification: GamSpecification | None = None,
+    n_steps: int | None = None,
+    probabilities: FloatArray = PROBABILITIES,
+) -> TrainedFleet:
+    """Train mid-term, short-term and quantile models of every series.
+
+    Parameters
+    ----------
+    specification
+        Terms of the mid-term models; None = the default for the length of the history.
+    n_steps
+        Leads to learn the error distribution of; None = two days.
+    """
+    n_steps = n_steps or 2 * calendar.n_instants
+    zone, zone_weights = _zones(history)
+    predictors = calendar.predictors(history.times)
+    days = len(history.times) * calendar.step_ns / NS_PER_DAY
+    specification = specification or default_specification(
+        days,
+        temperature=history.stations is not None,
+        vacations=bool(predictors["vacation"].any()),
+    )
+    blocks = _blocks(calendar.day(history.times))
+    held_out = np.empty(history.load.shape)
+    gams = []
+    columns, weather = None, SmoothingState.empty(calendar.n_instants, len(zone_weights))
+    if history.stations is not None:
+        blended = blend_stations(history.stations, zone_weights)
+        columns, weather = smooth(blended, calendar.n_instants, weather)
+    for z in range(int(zone.max()) + 1):
+        members = np.flatnonzero(zone == z)
+        own = predictors if columns is None else predictors.joined(columns.zone(z))
+        fit = fit_gam(
+            specification, own, history.load[:, members], calendar.n_instants, blocks=blocks
+        )
+        gams.append(fit.model)
+        if fit.held_out is not None:
+            held_out[:, members] = fit.held_out
+    ar = fit_ar(held_out, default_lags(calendar.n_instants, len(history.times)))
+    reasons = [""] * len(history.series)
+    for z, gam in enumerate(gams):
+        for place, reason in zip(np.flatnonzero(zone == z), gam.reasons, strict=True):
+            reasons[place] = reason
+    fleet = Fleet(
+        series=history.series,
+        calendar=calendar,
+        station_weights=zone_weights,
+        zone=zone,
+        gams=tuple(gams),
+        ar=ar,
+        quantiles=point_mass(len(history.series), calendar.n_instants, probabilities),
+        error_variance=np.ones(len(history.series)),
+        reasons=tuple(reasons),
+        trained_until_ns=int(history.times[-1]) + calendar.step_ns,
+    )
+    fleet = _with_errors(fleet, history, held_out, n_steps, probabilities)
+    residuals = fleet.ar.advanced(fleet.ar.empty_history(), held_out[-2 * fleet.ar.memory :])
+    loads = history.load[-RECALL_DAYS * calendar.n_instants :].astype(np.float64)
+    state = LiveState(fleet.trained_until_ns, weather, residuals, loads)
+    return TrainedFleet(fleet, state)
+
+
+def _with_errors(
+    fleet: Fleet, history: History, held_out: FloatArray, n_steps: int, probabilities: FloatArray
+) -> Fleet:
+    """Return the fleet with what its rolling-origin errors say: quantiles, variances, skill."""
+    n_instants = fleet.calendar.n_instants
+    memory = max(fleet.ar.memory, WEEK * n_instants)
+    origins = choose_origins(len(history.times), memory, n_steps, n_instants)
+    if not len(origins.rows):
+        return fleet
+    instant = fleet.calendar.instant(history.times)[origins.targets()]
+    parts, variance, reasons = [], [], list(fleet.reasons)
+    for start in range(0, len(fleet.series), _CHUNK):
+        members = np.arange(start, min(start + _CHUNK, len(fleet.series)))
+        errors = short_term_errors(fleet.ar.chosen(members), held_out[:, members], origins)
+        link = fleet.link.chosen(members)
+        actual = np.asarray(history.load[:, members], dtype=np.float64)
+        test = compare_with_naive(errors, actual, link, origins, n_instants)
+        for place in np.flatnonzero(test.naive_wins):
+            reasons[start + place] = reasons[start + place] or NO_SKILL
+        replaced = np.array([bool(reason) for reason in reasons])[members]
+        variance.append(np.where(replaced, test.naive_variance, test.model_variance))
+        errors = np.where(replaced, test.naive_errors, errors)
+        parts.append(fit_quantiles(errors, instant, n_instants, probabilities))
+    return replace(
+        fleet,
+        quantiles=joined(parts),
+        error_variance=np.concatenate(variance),
+        reasons=tuple(reasons),
+    )
+
+
+def _zones(history: History) -> tuple[IntArray, FloatArray]:
+    """Return the weather zone of each series and the station weights of each zone."""
+    n_series = len(history.series)
+    if history.stations is None:
+        return np.zeros(n_series, dtype=np.int64), np.empty((0, 0))
+    weights = history.weights
+    if weights is None:
+        weights = np.ones((n_series, history.stations.shape[1]))
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    rows, zone = np.unique(weights.round(9), axis=0, return_inverse=True)
+    return zone.reshape(-1).astype(np.int64), rows
+
+
+def _blocks(days: IntArray) -> IntArray:
+    """Return months; weeks when the history is too short for five months."""
+    months = month_blocks(days)
+    if len(np.unique(months)) >= _LEAST_MONTHS:
+        return months
+    return np.asarray((days - days[0]) // WEEK)
