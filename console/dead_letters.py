@@ -1,0 +1,149 @@
+"""`gridcast dead-letters`: what was refused and why, and sending it through again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from console.errors import BadInputError
+from console.log_access import full_topic, open_reader, open_writer
+from console.options import Config, Directory, Namespace
+from console.settings import Settings, load_settings
+from records.deadletter import DeadLetter, decode_dead_letter
+from records.errors import Reason
+from records.log import Outgoing, Partition
+from records.time import format_time
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Records that could not be read or placed.")
+
+_BATCH = 500
+_SHOWN_BYTES = 400
+_RESENT = "gc_resent"
+
+Number = Annotated[int, typer.Argument(metavar="NUMBER", help="As `dead-letters list` prints it.")]
+ByReason = Annotated[Reason | None, typer.Option(help="Only those refused for this reason.")]
+
+
+@app.command("list")
+def list_letters(
+    reason: ByReason = None,
+    config: Config = None,
+    namespace: Namespace = None,
+    directory: Directory = None,
+) -> None:
+    """List dead letters: number, origin, reason, and how many measurements each holds."""
+    settings = load_settings(config, namespace=namespace, directory=directory)
+    table = Table("number", "refused", "origin", "reason", "count", "detail")
+    counted = 0
+    for number, letter in _letters(settings):
+        if reason is None or letter.reason is reason:
+            table.add_row(
+                str(number), format_time(letter.append_time), _origin(letter),
+                letter.reason.value, str(letter.count), letter.detail,
+            )  # fmt: skip
+            counted += letter.count
+    console = Console()
+    if not table.row_count:
+        console.print("no dead letters")
+        return
+    console.print(table)
+    console.print(f"{table.row_count} dead letters, {counted} measurements")
+
+
+@app.command("show")
+def show_letter(
+    number: Number,
+    config: Config = None,
+    namespace: Namespace = None,
+    directory: Directory = None,
+) -> None:
+    """Show one dead letter with its headers and the beginning of its bytes."""
+    settings = load_settings(config, namespace=namespace, directory=directory)
+    letter = _chosen(settings, number)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    console.print(f"{_origin(letter)}, appended {format_time(letter.append_time)}")
+    console.print(f"{letter.reason.value}: {letter.detail}")
+    if letter.rows is not None:
+        console.print(f"rows {', '.join(map(str, letter.rows))}")
+    for name, text in letter.headers.items():
+        console.print(f"  {name}: {text}")
+    more = "" if len(letter.value) <= _SHOWN_BYTES else f" ... {len(letter.value)} bytes"
+    console.print(f"{letter.value[:_SHOWN_BYTES]!r}{more}")
+
+
+@app.command("resend")
+def resend(
+    numbers: Annotated[
+        list[int] | None,
+        typer.Argument(metavar="[NUMBER]...", help="Which ones; or --reason, or --all."),
+    ] = None,
+    reason: ByReason = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    config: Config = None,
+    namespace: Namespace = None,
+    directory: Directory = None,
+) -> None:
+    """Send dead letters through again, to the topic and partition they came from.
+
+    Worth it once their cause is gone: a point added to the register, a limit raised. What
+    fails again becomes a dead letter again; what went through before changes nothing.
+    """
+    if not (numbers or reason or everything):
+        raise BadInputError("say which: numbers from `dead-letters list`, --reason, or --all")
+    settings = load_settings(config, namespace=namespace, directory=directory)
+    letters = dict(_letters(settings))
+    unknown = [str(number) for number in numbers or () if number not in letters]
+    if unknown:
+        raise BadInputError(f"no dead letter has the number {', '.join(unknown)}; none was sent")
+    chosen = [
+        letter
+        for number, letter in letters.items()
+        if everything or number in (numbers or ()) or letter.reason is reason
+    ]
+    writer = open_writer(settings)
+    try:
+        writer.append(_again(letter) for letter in chosen)
+        writer.flush()
+    finally:
+        writer.close()
+    Console().print(f"{len(chosen)} sent through again")
+
+
+def _again(letter: DeadLetter) -> Outgoing:
+    """The record as it first came; a header tells that it is not the first time."""
+    times = int(letter.headers.get(_RESENT, "0")) + 1
+    headers = {**letter.headers, _RESENT: str(times)}
+    return Outgoing(letter.topic, letter.partition, letter.value, letter.key, headers)
+
+
+def _letters(settings: Settings) -> Iterator[tuple[int, DeadLetter]]:
+    """Every dead letter with its number, its offset in the dead-letter topic."""
+    where = Partition(full_topic(settings, "dead-letter.v1"), 0)
+    reader = open_reader(settings)
+    try:
+        if where.number not in reader.partitions(where.topic):
+            return
+        offset = reader.begin_offset(where)
+        while batch := reader.read(where, offset, _BATCH):
+            for record in batch:
+                yield record.offset, decode_dead_letter(record.value)
+            offset = batch[-1].offset + 1
+    finally:
+        reader.close()
+
+
+def _chosen(settings: Settings, number: int) -> DeadLetter:
+    for offset, letter in _letters(settings):
+        if offset == number:
+            return letter
+    raise BadInputError(f"no dead letter has the number {number}; `dead-letters list` shows them")
+
+
+def _origin(letter: DeadLetter) -> str:
+    return f"{letter.topic} {letter.partition}:{letter.offset}"

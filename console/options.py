@@ -1,0 +1,33 @@
+"""Options that several commands share, with their help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["Config", "Directory", "JsonFile", "Namespace"]
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Settings in TOML; gridcast.toml here if there is one."
+    ),
+]
+Namespace = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="Part of every topic name and Redis key.", show_default=False
+    ),
+]
+Directory = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Where the run keeps its files; var/gridcast unless set otherwise."
+    ),
+]
+JsonFile = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Write the figures there too, as JSON."),
+]
