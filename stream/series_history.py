@@ -62,6 +62,7 @@ class SeriesHistory:
         self._revision = np.zeros((keep, len(self.series)), np.int32)
         self._imputed = np.zeros((keep, len(self.series)))
         self._fine_index = np.full(keep, -1, np.int64)
+        self._touched: set[int] = set()
 
     @property
     def end(self) -> int:
@@ -81,6 +82,13 @@ class SeriesHistory:
             more[: self._n_steps] = self._values[: self._n_steps]
             self._values = more
         self._n_steps = max(self._n_steps, wanted)
+
+    def corrected_since(self, since: int, until: int) -> bool:
+        """Whether a step of ``[since, until)`` changed since this was last asked."""
+        first, last = (since - self.start) // self.step, (until - self.start) // self.step
+        changed = any(first <= step < last for step in self._touched)
+        self._touched.clear()
+        return changed
 
     def take_batch(self, batch: WindowBatch) -> int:
         """Take a window batch in; return how many values came too late to be placed."""
@@ -159,6 +167,7 @@ class SeriesHistory:
 
     def _fold(self, step_index: int, columns: npt.NDArray[np.int64]) -> None:
         """Recompute a step's mean from its fine windows."""
+        self._touched.add(step_index)
         self.extend_to(self.start + (step_index + 1) * self.step)
         first = step_index * self._ratio % len(self._fine)
         slots = slice(first, first + self._ratio)
@@ -182,6 +191,7 @@ class SeriesHistory:
             "revision": self._revision,
             "imputed": self._imputed,
             "fine_index": self._fine_index,
+            "touched": sorted(self._touched),
         }
 
     @classmethod
@@ -199,4 +209,5 @@ class SeriesHistory:
         history._revision = tree["revision"]
         history._imputed = tree["imputed"]
         history._fine_index = tree["fine_index"]
+        history._touched = set(tree["touched"])
         return history

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,6 @@ from records.snapshot import Tree
 from records.weather import WeatherQuantity, WeatherRecord
 
 __all__ = ["WeatherBook"]
-
-
-@dataclass(slots=True)
-class _Vintage:
-    issue_time: int
-    start: int
-    values: npt.NDArray[np.float64]
 
 
 class WeatherBook:
@@ -48,9 +40,9 @@ class WeatherBook:
         self.start = start
         self.step = step
         self._place = {name: column for column, name in enumerate(self.stations)}
-        self._n_steps = len(observed)
         self._observed = observed.astype(np.float64, copy=True)
-        self._vintages: dict[int, _Vintage] = {}
+        self._told = np.full_like(self._observed, np.nan)
+        self._issued: dict[int, int] = {}
 
     def take(self, record: WeatherRecord) -> bool:
         """Take a record in; False where its station or quantity is not used here."""
@@ -60,55 +52,42 @@ class WeatherBook:
         times = np.array(record.valid_time, np.int64)
         values = np.array([np.nan if v is None else v for v in record.value])
         index, means = self._on_grid(times, values)
+        index, means = index[index >= 0], means[index >= 0]
+        if not len(index):
+            return True
+        self._open(int(index[-1]) + 1)
         if record.issue_time is None:
-            self._observe(column, index, means)
-        elif len(index):
-            before = self._vintages.get(column)
-            if before is None or record.issue_time >= before.issue_time:
-                dense = np.full(index[-1] - index[0] + 1, np.nan)
-                dense[index - index[0]] = means
-                start = self.start + int(index[0]) * self.step
-                self._vintages[column] = _Vintage(record.issue_time, start, dense)
+            self._observed[index, column] = means
+        elif record.issue_time >= self._issued.get(column, record.issue_time):
+            self._told[index, column] = means
+            self._issued[column] = record.issue_time
         return True
 
-    def path(self, now: int, until: int) -> npt.NDArray[np.float64]:
-        """Temperatures from the grid's start to `until`, shape (n_steps, n_stations).
+    def path(self, now: int, since: int, until: int) -> npt.NDArray[np.float64]:
+        """Temperatures of ``[since, until)``, shape (n_steps, n_stations).
 
         Observations stand up to `now`; from there, and in their gaps, the newest forecast
-        issued does. NaN where neither is known.
+        issued does; what it does not reach, an older one. NaN where nothing is known.
         """
-        n_now = (now - self.start) // self.step
-        n_steps = (until - self.start) // self.step
-        out = np.full((n_steps, len(self.stations)), np.nan)
-        known = min(n_now, self._n_steps)
-        out[:known] = self._observed[:known]
-        for column, vintage in self._vintages.items():
-            first = (vintage.start - self.start) // self.step
-            low, high = max(first, 0), min(first + len(vintage.values), n_steps)
-            if low < high:
-                part = out[low:high, column]
-                told = vintage.values[low - first : high - first]
-                np.copyto(part, told, where=~np.isfinite(part))
-        return out
+        n_now, begin, end = ((time - self.start) // self.step for time in (now, since, until))
+        self._open(end)
+        observed = self._observed[begin:end].copy()
+        observed[max(n_now - begin, 0) :] = np.nan
+        return np.where(np.isfinite(observed), observed, self._told[begin:end])
 
     def vintages(self) -> dict[str, int]:
         """Issue time (ns UTC) of the newest forecast of each station."""
-        return {self.stations[c]: v.issue_time for c, v in sorted(self._vintages.items())}
+        return {self.stations[c]: issued for c, issued in sorted(self._issued.items())}
 
-    def _observe(
-        self, column: int, index: npt.NDArray[np.int64], means: npt.NDArray[np.float64]
-    ) -> None:
-        inside = index >= 0
-        index, means = index[inside], means[inside]
-        if not len(index):
-            return
-        wanted = int(index[-1]) + 1
-        if wanted > len(self._observed):
-            more = np.full((max(wanted, 2 * len(self._observed)), len(self.stations)), np.nan)
-            more[: self._n_steps] = self._observed[: self._n_steps]
-            self._observed = more
-        self._n_steps = max(self._n_steps, wanted)
-        self._observed[index, column] = means
+    def _open(self, n_steps: int) -> None:
+        """Make room for so many steps, missing until something comes."""
+        if n_steps > len(self._observed):
+            room = (
+                max(n_steps, len(self._observed) + 1000) - len(self._observed),
+                len(self.stations),
+            )
+            self._observed = np.concatenate([self._observed, np.full(room, np.nan)])
+            self._told = np.concatenate([self._told, np.full(room, np.nan)])
 
     def _on_grid(
         self, times: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
@@ -133,18 +112,15 @@ class WeatherBook:
             "stations": list(self.stations),
             "start": self.start,
             "step": self.step,
-            "observed": self._observed[: self._n_steps],
-            "vintages": [
-                [column, v.issue_time, v.start, v.values] for column, v in self._vintages.items()
-            ],
+            "observed": self._observed,
+            "told": self._told,
+            "issued": [[column, issued] for column, issued in self._issued.items()],
         }
 
     @classmethod
     def load(cls, tree: Mapping[str, Any]) -> WeatherBook:
         """State from its tree."""
         book = cls(tree["stations"], tree["start"], tree["step"], tree["observed"])
-        book._vintages = {
-            column: _Vintage(issued, start, values)
-            for column, issued, start, values in tree["vintages"]
-        }
+        book._told = tree["told"]
+        book._issued = dict(tree["issued"])
         return book

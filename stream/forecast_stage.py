@@ -1,0 +1,190 @@
+"""The forecast stage: windows, losses and weather in; coherent forecasts and ruptures out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from records.deadletter import dead_letter_record
+from records.envelope import event_type, watermark_of
+from records.errors import Reason, RecordError
+from records.log import LogRecord, Partition
+from records.rupture import Evidence, RuptureEvent, RuptureKind, rupture_record
+from records.snapshot import Tree
+from records.state import STATE_TYPE, decode_state
+from records.tick import TICK_TYPE, decode_tick
+from records.topics import topic_name
+from records.weather import WEATHER_TYPE, WeatherRecord, decode_weather
+from records.window import WINDOW_TYPE, decode_window
+from stream.forecast_plan import ForecastPlan, TrainingSet
+from stream.forecast_run import to_run
+from stream.forecaster import Advance, Forecaster
+from stream.join import Cut, CutJoin, JoinState, Share
+from stream.stage import Issued, Outcome, Scope
+
+__all__ = ["ForecastStage", "ForecastState"]
+
+
+@dataclass(slots=True)
+class ForecastState:
+    """Where the join stands, and everything the forecaster knows."""
+
+    join: JoinState
+    forecaster: Forecaster
+    trained_at: int
+
+
+class ForecastStage:
+    """Issues forecasts on a cadence of event time.
+
+    Parameters
+    ----------
+    namespace
+        Namespace of the topics.
+    plan
+        What to forecast.
+    training
+        The past before the first record; only used where no checkpoint is loaded.
+    """
+
+    name = "forecast"
+    scope = Scope.ALL
+
+    def __init__(self, namespace: str, plan: ForecastPlan, training: TrainingSet) -> None:
+        self._plan = plan
+        self._training = training
+        self._join = CutJoin(plan.step)
+        self._windows = topic_name(namespace, plan.source)
+        self._weather = topic_name(namespace, "weather.v1")
+        self._states = topic_name(namespace, "network.state.v1")
+        self._ruptures = topic_name(namespace, "monitor.rupture.v1")
+        self._dead = topic_name(namespace, "dead-letter.v1")
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Topics read: weather only where stations are used, states only for losses."""
+        weather = (self._weather,) if self._plan.stations else ()
+        states = (self._states,) if self._plan.losses else ()
+        return (self._windows, *weather, *states)
+
+    def initial(self, partitions: Sequence[Partition]) -> ForecastState:
+        """Train on the past."""
+        forecaster = Forecaster.trained(self._plan, self._training)
+        return ForecastState(self._join.initial(partitions), forecaster, forecaster.end)
+
+    def step(self, state: ForecastState, record: LogRecord) -> tuple[ForecastState, list[Outcome]]:
+        """Take a record in; issue whenever it completes a cut."""
+        try:
+            share, watermark = self._share(record)
+        except RecordError as error:
+            return state, [dead_letter_record(self._dead, record, error, source=self.name)]
+        partition = Partition(record.topic, record.partition)
+        outcomes: list[Outcome] = []
+        for cut in self._join.take(state.join, partition, share, watermark):
+            outcomes += self._at(state, cut)
+        return state, outcomes
+
+    def _share(self, record: LogRecord) -> tuple[Share | None, int | None]:
+        kind = event_type(record.headers)
+        if kind == TICK_TYPE:
+            return None, decode_tick(record.value).time
+        if kind == WEATHER_TYPE:
+            decode_weather(record)
+        elif kind not in (WINDOW_TYPE, STATE_TYPE):
+            raise RecordError(Reason.UNKNOWN_TYPE, f"{kind} has no place in {record.topic}")
+        return Share(kind, record.value, record.offset), watermark_of(record.headers)
+
+    def _at(self, state: ForecastState, cut: Cut) -> list[Outcome]:
+        forecaster = state.forecaster
+        for partition, shares in cut.shares.items():
+            for share in shares:
+                self._take(forecaster, partition, share)
+        if cut.time < forecaster.end:
+            return []
+        outcomes: list[Outcome] = []
+        for advance in forecaster.advance(cut.time):
+            outcomes += self._ruptures_of(advance)
+        every = self._plan.refit_every
+        if every is not None and cut.time - state.trained_at >= every:
+            forecaster.train()
+            state.trained_at = cut.time
+        if cut.time % self._plan.cadence == 0:
+            issue = forecaster.issue()
+            run = to_run(self._plan, issue, forecaster.version, self._quality(forecaster))
+            outcomes.append(Issued(run, issue))
+        return outcomes
+
+    def _take(self, forecaster: Forecaster, partition: Partition, share: Share) -> None:
+        if share.kind == WINDOW_TYPE:
+            forecaster.history.take_batch(decode_window(share.value))
+        elif share.kind == STATE_TYPE:
+            state = decode_state(share.value)
+            if state.valid:
+                losses = {
+                    self._plan.losses[area]: value
+                    for area, value in state.losses_mw.items()
+                    if area in self._plan.losses
+                }
+                step = self._plan.fine_step
+                forecaster.history.take_means(state.time - step, step, losses)
+        else:
+            forecaster.weather.take(_weather(partition, share))
+
+    def _quality(self, forecaster: Forecaster) -> dict[str, dict[str, float]]:
+        steps = self._plan.quality_steps
+        recent = forecaster.history.values[-steps:]
+        missing = (~np.isfinite(recent)).mean(axis=0) if len(recent) else np.zeros(0)
+        imputed = forecaster.history.imputed_share(steps)
+        return {
+            leaf: {"imputed_share": float(imputed[i]), "missing_share": float(missing[i])}
+            for i, leaf in enumerate(self._plan.leaves)
+        }
+
+    def _ruptures_of(self, advance: Advance) -> list[Outcome]:
+        found, step = advance.events, self._plan.step
+        if not len(found):
+            return []
+        events = [
+            RuptureEvent(
+                self._plan.hierarchy.ids[series],
+                advance.start - int(onset) * step,
+                advance.start + step,
+                RuptureKind(kind),
+                Evidence(float(statistic), float(threshold), None, None),
+            )
+            for series, kind, onset, statistic, threshold in zip(
+                found.series,
+                found.kind,
+                found.onset_steps,
+                found.statistic,
+                found.threshold,
+                strict=True,
+            )
+        ]
+        return [rupture_record(self._ruptures, events, advance.start + step)]
+
+    def dump(self, state: ForecastState) -> Tree:
+        """State as a tree."""
+        return {
+            "join": self._join.dump(state.join),
+            "forecaster": state.forecaster.dump(),
+            "trained_at": state.trained_at,
+        }
+
+    def load(self, tree: Tree) -> ForecastState:
+        """State from its tree."""
+        stored = cast("Mapping[str, Any]", tree)
+        return ForecastState(
+            self._join.load(stored["join"]),
+            Forecaster.load(self._plan, stored["forecaster"]),
+            stored["trained_at"],
+        )
+
+
+def _weather(partition: Partition, share: Share) -> WeatherRecord:
+    return decode_weather(
+        LogRecord(partition.topic, partition.number, share.offset, 0, share.value)
+    )

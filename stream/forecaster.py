@@ -1,0 +1,213 @@
+"""The forecaster without its transport: what it knows, how it learns, how it issues."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting.arrays import Artefact
+from forecasting.fleet import Fleet
+from forecasting.issue import Issue, issue
+from forecasting.live import LiveState
+from forecasting.reconciliation import Reconciler
+from forecasting.rupture import RuptureEvents, RuptureState
+from forecasting.rupture import step as watch
+from forecasting.training import History, train
+from records.snapshot import Tree
+from stream.forecast_plan import ForecastPlan, TrainingSet
+from stream.series_history import SeriesHistory
+from stream.weather_book import WeatherBook
+
+__all__ = ["Advance", "Forecaster"]
+
+FloatArray = npt.NDArray[np.float64]
+
+_MOST_FILLED = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What one new step told: the ruptures found on it."""
+
+    start: int
+    events: RuptureEvents
+
+
+class Forecaster:
+    """Everything one product knows; owned and changed in place by its stage.
+
+    `history` and `weather` take records in at any time; `advance` then carries the models
+    forward to a time, and `issue` forecasts from there.
+    """
+
+    def __init__(self, plan: ForecastPlan, history: SeriesHistory, weather: WeatherBook) -> None:
+        self.plan = plan
+        self.history = history
+        self.weather = weather
+        self._fleet: Fleet
+        self._reconciler: Reconciler
+        self._settled: LiveState
+        self._live: LiveState
+        self._watch: RuptureState
+        self._expected: FloatArray | None = None
+        self._expected_start = 0
+        self.version = ""
+
+    @classmethod
+    def trained(cls, plan: ForecastPlan, training: TrainingSet) -> Forecaster:
+        """Start from a past, and train on it."""
+        history = SeriesHistory(
+            plan.leaves, training.start, plan.step, training.loads, fine_step=plan.fine_step
+        )
+        book = WeatherBook(plan.stations, training.start, plan.step, training.temperatures)
+        forecaster = cls(plan, history, book)
+        forecaster.train()
+        return forecaster
+
+    @property
+    def end(self) -> int:
+        """End of the last step taken in, ns UTC: the next issue time."""
+        return self._live.end_ns
+
+    @property
+    def fleet(self) -> Fleet:
+        """The trained models."""
+        return self._fleet
+
+    def train(self) -> None:
+        """Fit all models on everything known so far."""
+        end = self.history.end
+        n_steps = len(self.history.values)
+        stations = self._stations(self.history.start, end)
+        past = History(
+            series=self.plan.hierarchy.ids,
+            times=self.history.start + self.plan.step * np.arange(n_steps, dtype=np.int64),
+            load=self._all_nodes(self.history.values),
+            stations=stations,
+            weights=self.plan.weights if stations is not None else None,
+        )
+        trained = train(self.plan.calendar, past, n_steps=self.plan.n_steps)
+        self._install(trained.fleet)
+        self._settled = self._live = trained.state
+        self._watch = RuptureState.starting(trained.fleet.ar.innovation_sd)
+
+    def advance(self, now: int) -> list[Advance]:
+        """Take in every step that ends by `now` (ns UTC), and whatever was corrected before."""
+        self.history.extend_to(now)
+        corrected = self.history.corrected_since(self._settled.end_ns, self._live.end_ns)
+        if corrected:
+            self._live = self._replayed(self._settled, self._live.end_ns)
+        found = []
+        while self._live.end_ns + self.plan.step <= now:
+            found.append(self._take_step(self._live.end_ns))
+        if self._live.end_ns - self._settled.end_ns >= 2 * self.plan.settle:
+            self._settled = self._replayed(self._settled, self._live.end_ns - self.plan.settle)
+            self._live = self._replayed(self._settled, self._live.end_ns)
+        return found
+
+    def issue(self) -> Issue:
+        """Forecast from the end of what was taken in."""
+        start = self._live.end_ns
+        stations = self._stations(start, start + self.plan.n_steps * self.plan.step)
+        result = issue(self._fleet, self._live, self._reconciler, self.plan.n_steps, stations)
+        self._expected = result.forecasts["gam_ar"][self.plan.hierarchy.leaves]
+        self._expected_start = start
+        return result
+
+    def _install(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._reconciler = fleet.reconciler(self.plan.hierarchy)
+        digest = hashlib.sha256()
+        for gam in fleet.gams:
+            digest.update(np.ascontiguousarray(gam.coefficients).tobytes())
+        digest.update(np.ascontiguousarray(fleet.ar.coefficients).tobytes())
+        self.version = digest.hexdigest()[:12]
+
+    def _take_step(self, start: int) -> Advance:
+        loads, stations = self._inputs(start, start + self.plan.step)
+        before = self._live
+        self._live = before.advanced(self._fleet, loads, stations)
+        expected = self._fleet.ar.forecast(before.residuals, 1)[0]
+        known = np.isfinite(loads[0])
+        innovations = np.where(known, self._live.residuals[-1] - expected, np.nan)
+        self._watch, events = watch(self._watch, innovations, loads[0])
+        return Advance(start, events)
+
+    def _replayed(self, state: LiveState, until: int) -> LiveState:
+        """Advance a state with what is known now about the steps up to `until`."""
+        if state.end_ns >= until:
+            return state
+        return state.advanced(self._fleet, *self._inputs(state.end_ns, until))
+
+    def _inputs(self, since: int, until: int) -> tuple[FloatArray, FloatArray | None]:
+        first = (since - self.history.start) // self.plan.step
+        last = (until - self.history.start) // self.plan.step
+        leaves = self.history.values[first:last]
+        return self._all_nodes(leaves, since), self._stations(since, until)
+
+    def _stations(self, since: int, until: int) -> FloatArray | None:
+        if not self.plan.stations:
+            return None
+        return self.weather.path(self.history.end, since, until)
+
+    def _all_nodes(self, leaves: FloatArray, since: int | None = None) -> FloatArray:
+        """Step means of every node, shape (n_steps, n_nodes).
+
+        A sum with missing parts takes their forecast where that is a small share of it,
+        and is missing otherwise.
+        """
+        tree = self.plan.hierarchy
+        known = np.isfinite(leaves)
+        filled = np.where(known, leaves, 0.0)
+        guess = np.zeros_like(filled)
+        if since is not None and self._expected is not None and not known.all():
+            offset = (since - self._expected_start) // self.plan.step
+            n_known = max(0, min(len(leaves), self._expected.shape[1] - offset))
+            if offset >= 0 and n_known:
+                told = self._expected[:, offset : offset + n_known].T
+                guess[:n_known] = np.where(known[:n_known], 0.0, told)
+        sums = tree.aggregate((filled + guess).T).T
+        guessed = np.abs(tree.aggregate(np.abs(guess).T).T)
+        blind = tree.aggregate((~known & (guess == 0.0)).astype(np.float64).T).T
+        sums[(blind > 0) | (guessed > _MOST_FILLED * np.abs(sums))] = np.nan
+        sums[:, tree.leaves] = leaves
+        return sums
+
+    def dump(self) -> Tree:
+        """State as a tree."""
+        return {
+            "history": self.history.dump(),
+            "weather": self.weather.dump(),
+            "fleet": _tree(self._fleet.to_arrays()),
+            "settled": _tree(self._settled.to_arrays()),
+            "live": _tree(self._live.to_arrays()),
+            "watch": _tree(self._watch.to_arrays()),
+            "expected": self._expected,
+            "expected_start": self._expected_start,
+        }
+
+    @classmethod
+    def load(cls, plan: ForecastPlan, tree: Mapping[str, Any]) -> Forecaster:
+        """State from its tree."""
+        history = SeriesHistory.load(tree["history"])
+        forecaster = cls(plan, history, WeatherBook.load(tree["weather"]))
+        forecaster._install(Fleet.from_arrays(_artefact(tree["fleet"])))
+        forecaster._settled = LiveState.from_arrays(_artefact(tree["settled"]))
+        forecaster._live = LiveState.from_arrays(_artefact(tree["live"]))
+        forecaster._watch = RuptureState.from_arrays(_artefact(tree["watch"]))
+        forecaster._expected = tree["expected"]
+        forecaster._expected_start = tree["expected_start"]
+        return forecaster
+
+
+def _tree(artefact: Artefact) -> Tree:
+    return {"arrays": dict(artefact.arrays), "facts": dict(artefact.facts)}
+
+
+def _artefact(tree: Mapping[str, Any]) -> Artefact:
+    return Artefact(tree["arrays"], tree["facts"])

@@ -1,0 +1,253 @@
+"""The forecast stage on a small tree: two zones and a total, hourly, driven record by record."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from forecasting.calendar import Calendar
+from forecasting.hierarchy import Hierarchy
+from records.log import LogRecord, Outgoing, Partition
+from records.rupture import decode_ruptures
+from records.snapshot import pack, unpack
+from records.tick import tick_record
+from records.time import DAY, HOUR, parse_time
+from records.topics import topic_name
+from records.weather import WeatherQuantity, WeatherRecord, weather_record
+from records.window import WindowBatch, window_record
+from stream.forecast_plan import ForecastPlan, TrainingSet
+from stream.forecast_stage import ForecastStage, ForecastState
+from stream.stage import Issued, Outcome
+
+START = parse_time("2024-01-01T00:00:00Z")
+N_PAST = 60 * 24
+NOW = START + N_PAST * HOUR
+TREE = Hierarchy(
+    ("total", "north", "south"), ("total", "zone", "zone"), (None, "total", "total"), version="7"
+)
+WINDOWS = topic_name("test", "meter.interval.v1")
+WEATHER = topic_name("test", "weather.v1")
+PARTITIONS = [Partition(WINDOWS, 0), Partition(WEATHER, 0)]
+
+
+def load_mw(hours: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """A daily shape with quieter weekends, a little noise, in both zones."""
+    shape = 1.0 + 0.3 * np.sin(2 * np.pi * (hours % 24) / 24) - 0.1 * (hours // 24 % 7 >= 5)
+    noise = np.random.default_rng(5).standard_normal((20_000, 2))[hours] * 0.01
+    return np.stack([100.0 * shape, 50.0 * shape], axis=1) * np.exp(noise)
+
+
+def stage(cadence: int = HOUR) -> ForecastStage:
+    plan = ForecastPlan(
+        product="short",
+        hierarchy=TREE,
+        calendar=Calendar("UTC", HOUR),
+        n_steps=48,
+        cadence=cadence,
+        fine_step=HOUR,
+        source="meter.interval.v1",
+        stations=("s",),
+        weights=np.ones((3, 1)),
+    )
+    past = np.arange(N_PAST)
+    return ForecastStage("test", plan, TrainingSet(START, load_mw(past), warmth(past)[:, None]))
+
+
+def warmth(hours: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """Warmer by day; the load does not follow it."""
+    return 15.0 + 5.0 * np.sin(2 * np.pi * hours / 24)
+
+
+def hour_batch(
+    hour: int, values: npt.NDArray[np.float64], revision: int = 1, watermark: int | None = None
+) -> Outgoing:
+    start = START + hour * HOUR
+    batch = WindowBatch(
+        0,
+        start,
+        HOUR,
+        hour,
+        np.array(["north", "south"], dtype=object),
+        np.full(2, revision, np.int32),
+        values,
+        *(np.full(2, np.nan) for _ in range(4)),
+        np.ones(2, np.int32),
+        np.zeros(2),
+        np.zeros(2, np.uint16),
+    )
+    return window_record(WINDOWS, batch, start + HOUR if watermark is None else watermark)
+
+
+def weather_hour(hour: int) -> list[Outgoing]:
+    """A forecast for three days, and a tick that says the hour has come."""
+    start = START + hour * HOUR
+    times = [start + i * HOUR for i in range(72)]
+    degrees: list[float | None] = warmth(np.arange(hour, hour + 72)).tolist()
+    told = WeatherRecord("s", WeatherQuantity.TEMPERATURE, start, start, times, degrees)
+    tick = tick_record(WEATHER, 0, start + HOUR, "test")
+    return [weather_record(WEATHER, told, "test"), tick]
+
+
+def run(
+    forecasting: ForecastStage, state: ForecastState, sent: list[Outgoing]
+) -> tuple[ForecastState, list[Outcome]]:
+    outcomes: list[Outcome] = []
+    for offset, out in enumerate(sent):
+        record = LogRecord(out.topic, out.partition, offset, 0, out.value, out.key, out.headers)
+        state, found = forecasting.step(state, record)
+        outcomes += found
+    return state, outcomes
+
+
+def day(first: int, n_hours: int = 24, factor: float = 1.0) -> list[Outgoing]:
+    hours = np.arange(first, first + n_hours)
+    loads = load_mw(hours) * factor
+    return [
+        out
+        for hour, values in zip(hours.tolist(), loads, strict=True)
+        for out in (hour_batch(hour, values), *weather_hour(hour))
+    ]
+
+
+def issues(outcomes: list[Outcome]) -> list[Issued]:
+    return [outcome for outcome in outcomes if isinstance(outcome, Issued)]
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[ForecastStage, bytes]:
+    forecasting = stage()
+    state = forecasting.initial(PARTITIONS)
+    state, _ = run(forecasting, state, day(N_PAST, 1))
+    return forecasting, pack(forecasting.dump(state))
+
+
+@pytest.fixture
+def fresh(trained: tuple[ForecastStage, bytes]) -> tuple[ForecastStage, ForecastState]:
+    forecasting, snapshot = trained
+    return forecasting, forecasting.load(unpack(snapshot))
+
+
+Fresh = tuple[ForecastStage, ForecastState]
+
+
+def test_every_hour_of_event_time_one_run_is_issued(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    _, outcomes = run(forecasting, state, day(N_PAST + 1, 24))
+    times = [found.run.issue_time for found in issues(outcomes)]
+    assert times == [NOW + (2 + i) * HOUR for i in range(24)]
+
+
+def test_levels_add_up_at_every_step_and_hours_add_up_to_days(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    _, outcomes = run(forecasting, state, day(N_PAST + 1, 1))
+    levels = {level.level: level for level in issues(outcomes)[0].run.levels}
+    for name in ("", "@P1D"):
+        total, zones = levels["total" + name].values, levels["zone" + name].values
+        np.testing.assert_allclose(total[0, 0], zones[:, 0].sum(axis=0), rtol=1e-12)
+    hourly, daily = levels["zone"], levels["zone@P1D"]
+    first = (daily.start - hourly.start) // HOUR
+    np.testing.assert_allclose(
+        hourly.values[:, 0, first : first + 24].sum(axis=1), daily.values[:, 0, 0], rtol=1e-12
+    )
+
+
+def test_the_forecast_is_near_what_comes(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    _, outcomes = run(forecasting, state, day(N_PAST + 1, 1))
+    issue = issues(outcomes)[0].issue
+    truth = load_mw(np.arange(N_PAST + 2, N_PAST + 50)).T
+    error = np.abs(issue.forecasts["reconciled"][1:] - truth) / truth
+    assert error.mean() < 0.03
+
+
+def test_every_series_says_where_its_numbers_come_from(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    _, outcomes = run(forecasting, state, day(N_PAST + 1, 1))
+    meta = issues(outcomes)[0].run.levels[0].meta
+    assert meta.hierarchy_version == "7"
+    north = next(
+        level for level in issues(outcomes)[0].run.levels if level.level == "zone"
+    ).meta.series["north"]
+    assert north.parent == "total"
+    assert north.method in ("gam_ar", "seasonal_naive_7d")
+    assert set(north.quality) == {"imputed_share", "missing_share"}
+
+
+def test_nothing_is_issued_before_every_input_has_reached_the_hour(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    hour = N_PAST + 1
+    state, outcomes = run(forecasting, state, [hour_batch(hour, load_mw(np.array([hour]))[0])])
+    assert not issues(outcomes)
+    _, outcomes = run(forecasting, state, weather_hour(hour))
+    assert [found.run.issue_time for found in issues(outcomes)] == [START + (hour + 1) * HOUR]
+
+
+def test_a_correction_of_the_last_hours_moves_the_next_forecast(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    snapshot = pack(forecasting.dump(state))
+    hour = N_PAST + 1
+    low = load_mw(np.array([hour]))[0] * 0.7
+    wrong = [hour_batch(hour, low), *weather_hour(hour)]
+    correction = hour_batch(hour, load_mw(np.array([hour]))[0], 2, START + (hour + 1) * HOUR)
+    later = day(hour + 1, 1)
+
+    _, corrected = run(
+        forecasting, forecasting.load(unpack(snapshot)), [*wrong, correction, *later]
+    )
+    _, intime = run(forecasting, forecasting.load(unpack(snapshot)), [*day(hour, 1), *later])
+    np.testing.assert_allclose(
+        issues(corrected)[-1].issue.forecasts["gam_ar"],
+        issues(intime)[-1].issue.forecasts["gam_ar"],
+        rtol=1e-9,
+    )
+
+
+def test_how_partitions_interleave_does_not_matter(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    snapshot = pack(forecasting.dump(state))
+    sent = day(N_PAST + 1, 6)
+    by_topic = sorted(sent, key=lambda out: out.topic)
+    runs = []
+    for order in (sent, by_topic):
+        _, outcomes = run(forecasting, forecasting.load(unpack(snapshot)), order)
+        runs.append([level.values for found in issues(outcomes) for level in found.run.levels])
+    for one, other in zip(*runs, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_restored_state_issues_the_same_forecasts(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    snapshot = pack(forecasting.dump(state))
+    sent = day(N_PAST + 1, 4)
+    _, whole = run(forecasting, forecasting.load(unpack(snapshot)), sent)
+    half, first = run(forecasting, forecasting.load(unpack(snapshot)), sent[:6])
+    again = forecasting.load(unpack(pack(forecasting.dump(half))))
+    _, second = run(forecasting, again, sent[6:])
+    for one, other in zip(issues(whole), issues(first + second), strict=True):
+        np.testing.assert_array_equal(
+            one.issue.forecasts["reconciled"], other.issue.forecasts["reconciled"]
+        )
+
+
+def test_a_lasting_fall_is_published_as_a_rupture(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    _, outcomes = run(forecasting, state, day(N_PAST + 1, 48, factor=0.8))
+    events = [
+        event
+        for outcome in outcomes
+        if isinstance(outcome, Outgoing) and outcome.topic.endswith("monitor.rupture.v1")
+        for event in decode_ruptures(outcome.value)
+    ]
+    assert events
+    assert all(event.time <= event.detected_at for event in events)
+    assert any(event.detected_at - (NOW + HOUR) <= 2 * DAY for event in events)
+
+
+def test_a_record_that_cannot_be_read_is_a_dead_letter(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    bad = weather_hour(N_PAST + 1)[0]
+    record = LogRecord(WEATHER, 0, 0, 0, b"{", b"s", bad.headers)
+    _, outcomes = forecasting.step(state, record)
+    assert isinstance(outcomes[0], Outgoing)
+    assert outcomes[0].topic.endswith("dead-letter.v1")
