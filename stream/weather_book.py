@@ -51,17 +51,18 @@ class WeatherBook:
             return False
         times = np.array(record.valid_time, np.int64)
         values = np.array([np.nan if v is None else v for v in record.value])
-        index, means = self._on_grid(times, values)
-        index, means = index[index >= 0], means[index >= 0]
-        if not len(index):
-            return True
-        self._open(int(index[-1]) + 1)
         if record.issue_time is None:
-            self._observed[index, column] = means
+            self.observe(record.station, times, values)
         elif record.issue_time >= self._issued.get(column, record.issue_time):
-            self._told[index, column] = means
+            self._put(column, times, values, told=True)
             self._issued[column] = record.issue_time
         return True
+
+    def observe(
+        self, station: str, times: npt.NDArray[np.int64], values: npt.NDArray[np.float64]
+    ) -> None:
+        """Take observations in, by interval start (ns UTC); NaN = missing."""
+        self._put(self._place[station], times, values, told=False)
 
     def path(self, now: int, since: int, until: int) -> npt.NDArray[np.float64]:
         """Temperatures of ``[since, until)``, shape (n_steps, n_stations).
@@ -78,6 +79,20 @@ class WeatherBook:
     def vintages(self) -> dict[str, int]:
         """Issue time (ns UTC) of the newest forecast of each station."""
         return {self.stations[c]: issued for c, issued in sorted(self._issued.items())}
+
+    def _put(
+        self,
+        column: int,
+        times: npt.NDArray[np.int64],
+        values: npt.NDArray[np.float64],
+        *,
+        told: bool,
+    ) -> None:
+        index, means = self._on_grid(times, values)
+        index, means = index[index >= 0], means[index >= 0]
+        if len(index):
+            self._open(int(index[-1]) + 1)
+            (self._told if told else self._observed)[index, column] = means
 
     def _open(self, n_steps: int) -> None:
         """Make room for so many steps, missing until something comes."""
