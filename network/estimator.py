@@ -1,0 +1,342 @@
+"""AC weighted least squares state estimation, prepared once per topology.
+
+Jacobian and gain are taken at one state and kept, so an estimate is a pure function of
+the scan and its start. Missing values lower weights: few of them are taken out of the
+factored gain exactly (see :mod:`network.downdate`), many make another factor, kept for as
+long as the same holes return. Either way the iteration follows the exact gradient of what
+is there, so its result is the optimum for the scan as it came.
+"""
+
+import copy
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from network.arrays import Bools, Complexes, Floats
+from network.bad_data import acquitted, largest_residuals
+from network.cold_start import cold_starts
+from network.downdate import Downdate
+from network.errors import BadCase, NotConverged, NotObservable
+from network.estimate import Removal, StateEstimate
+from network.gain import GainFactor
+from network.gain_pattern import GainPattern
+from network.least_squares import Fit, Prior, Problem, minimise
+from network.measurement import Origin, Quantity, Telemetry
+from network.measurement_functions import MeasurementFunctions
+from network.model import Network
+from network.observability import Observability, observability
+from network.power_flow import PowerFlow
+
+__all__ = ["Estimator"]
+
+_PRIOR_PRECISION = 1.0
+_KEPT_FACTORS = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gain:
+    """A gain for one vector of weights."""
+
+    solver: Downdate
+    prior: Prior | None
+    observed: Bools
+
+
+class Estimator:
+    """A state estimator for one topology and telemetry.
+
+    Parameters
+    ----------
+    network : Network
+    telemetry : Telemetry
+    at : (n_bus,) complex, optional
+        State at which Jacobian and gain are taken, such as a typical one; the power flow of
+        the case when absent. It changes the speed of the iteration and the variances a
+        little, and the result not at all.
+    tolerance : float
+        Greatest step at which to stop, radian or per unit.
+    false_alarm : float
+        Chance that noise alone makes a scan lose a good measurement.
+    most_downdates : int
+        Missing or weakened measurements up to which no new factor is made.
+
+    Examples
+    --------
+    >>> from network.measurement import full_telemetry
+    >>> from network.readers.matpower import network_from_matpower_text
+    >>> network = network_from_matpower_text('''
+    ... mpc.baseMVA = 100;
+    ... mpc.bus = [1 3 0 0 0 0 1 1 0 110 1 1.1 0.9; 2 1 50 20 0 0 1 1 0 110 1 1.1 0.9];
+    ... mpc.gen = [1 0 0 0 0 1 100 1 100 0];
+    ... mpc.branch = [1 2 0.01 0.1 0.02 0 0 0 0 0 1];''')
+    >>> estimator = Estimator(network, full_telemetry(network))
+    >>> scan = estimator.predict(np.array([1.0, 0.96 * np.exp(-0.05j)]))
+    >>> scan[1] = np.nan
+    >>> estimate = estimator.estimate(scan)
+    >>> print(f"{abs(estimate.v[1]):.4f} {np.angle(estimate.v[1]):.4f}")
+    0.9600 -0.0500
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        telemetry: Telemetry,
+        *,
+        at: Complexes | None = None,
+        tolerance: float = 1e-5,
+        false_alarm: float = 1e-5,
+        most_downdates: int = 32,
+    ) -> None:
+        self.network = network
+        self.telemetry = telemetry
+        self.tolerance = tolerance
+        self.false_alarm = false_alarm
+        self.most_downdates = most_downdates
+        self._functions = MeasurementFunctions(network, telemetry)
+        self._per_unit = telemetry.per_unit(network.base_mva)
+        self._may_test = telemetry.origin != Origin.ZERO_INJECTION
+        start = self._solved_case() if at is None else np.asarray(at, np.complex128)
+        self._take_gain(start)
+
+    def _take_gain(self, at: Complexes, pattern: GainPattern | None = None) -> None:
+        functions = self._functions
+        self._at = self._referred(self._live(at))
+        self._jacobian = functions.jacobian(functions.evaluate(self._at))
+        self._pattern = GainPattern.of(self._jacobian) if pattern is None else pattern
+        self._weight = 1.0 / (self.telemetry.sigma * self._per_unit) ** 2
+        self._factors: OrderedDict[bytes, tuple[GainFactor, Prior | None, Bools]] = OrderedDict()
+        self._base = self._factored(self._weight)
+
+    def recentred(self, v: Complexes) -> "Estimator":
+        """Return this estimator with its gain taken at another state, ``(n_bus,)``.
+
+        Worth its cost (one factor, and variances when first asked for) when estimates
+        say that the gain had to be renewed.
+        """
+        moved = copy.copy(self)
+        moved._take_gain(np.asarray(v, np.complex128), self._pattern)
+        return moved
+
+    def predict(self, v: Complexes) -> Floats:
+        """What every measurement would read at voltages ``(n_bus,)``, in its own unit."""
+        functions = self._functions
+        values = functions.values(functions.evaluate(self._live(np.asarray(v, np.complex128))))
+        return values / self._per_unit
+
+    def observability(self, value: Floats | None = None) -> Observability:
+        """What a scan determines; all of the telemetry when no scan is given."""
+        used = np.ones(len(self.telemetry), dtype=np.bool_) if value is None else ~np.isnan(value)
+        return observability(self._functions, used, self._pattern)
+
+    def estimate(
+        self,
+        value: Floats,
+        *,
+        sigma: Floats | None = None,
+        v0: Complexes | None = None,
+        remove_bad: bool = True,
+    ) -> StateEstimate:
+        """Estimate the state from one scan.
+
+        Parameters
+        ----------
+        value : (m,) float
+            Per unit, MW or MVAr in the order of the telemetry; NaN where missing.
+        sigma : (m,) float, optional
+            Standard deviations for this scan, such as wider ones for old values.
+        v0 : (n_bus,) complex, optional
+            Start, such as the last estimate. Without one, or where it leads nowhere
+            plausible, a portfolio of cold starts is tried.
+        remove_bad : bool
+            Whether to look for bad measurements.
+
+        Returns
+        -------
+        StateEstimate
+            ``converged`` and ``plausible`` say whether it can be relied upon.
+
+        Raises
+        ------
+        NotObservable
+            No part of the state is determined.
+        """
+        z = np.asarray(value, np.float64) * self._per_unit
+        present = np.isfinite(z)
+        if not present.any():
+            raise NotObservable("the scan holds no values")
+        spread = self.telemetry.sigma if sigma is None else np.asarray(sigma, np.float64)
+        weight = np.where(present, 1.0 / (spread * self._per_unit) ** 2, 0.0)
+        z = np.where(present, z, 0.0)
+        gain = self._gain(weight)
+        problem = Problem(self._functions, self._pattern, z, weight, gain.prior)
+
+        best: tuple[StateEstimate, bool] | None = None
+        if v0 is not None:
+            start = self._referred(self._live(np.asarray(v0, np.complex128)))
+            fit = self._minimise(problem, start, gain)
+            estimate = self._finish(problem, fit, gain, remove_bad)
+            if estimate.converged and estimate.plausible:
+                return estimate
+            best = (estimate, estimate.converged)
+        fits = cold_starts(problem, self._flat(z * present), tolerance=self.tolerance)
+        for fit in fits:
+            if not fit.converged:
+                continue
+            estimate = self._finish(problem, fit, gain, remove_bad)
+            if best is None or not best[1] or estimate.j_per_dof < best[0].j_per_dof:
+                best = (estimate, True)
+            if estimate.plausible:
+                break
+        if best is None:
+            best = (self._finish(problem, fit, gain, remove_bad=False), False)
+        return best[0]
+
+    def _minimise(self, problem: Problem, v: Complexes, gain: _Gain) -> Fit:
+        return minimise(problem, v, gain.solver, tolerance=self.tolerance, max_iterations=20)
+
+    def _finish(self, problem: Problem, fit: Fit, gain: _Gain, remove_bad: bool) -> StateEstimate:
+        removed: dict[int, float] = {}
+        cleared: set[int] = set()
+        iterations = fit.iterations
+        whole = problem.weight
+        while remove_bad and fit.converged and problem.weight.any():
+            found = largest_residuals(
+                fit.residual,
+                problem.weight,
+                gain.solver,
+                self._may_test,
+                false_alarm=self.false_alarm,
+            )
+            removed |= dict(zip(found.rows.tolist(), found.normalised.tolist(), strict=True))
+            if not len(found.rows):
+                out = np.array([row for row in removed if row not in cleared], dtype=np.int64)
+                good = acquitted(fit.residual, whole, gain.solver, out, found.limit)
+                if good is None:
+                    break
+                del removed[good]
+                cleared.add(good)
+            problem, gain = self._without(problem, whole, removed)
+            fit = self._minimise(problem, fit.state.v, gain)
+            iterations += fit.iterations
+        return self._report(problem, fit, gain, removed, iterations)
+
+    def _without(
+        self, problem: Problem, whole: Floats, removed: dict[int, float]
+    ) -> tuple[Problem, _Gain]:
+        weight = whole.copy()
+        weight[list(removed)] = 0.0
+        gain = self._gain(weight)
+        return Problem(self._functions, self._pattern, problem.z, weight, gain.prior), gain
+
+    def _report(
+        self,
+        problem: Problem,
+        fit: Fit,
+        gain: _Gain,
+        removed: dict[int, float],
+        iterations: int,
+    ) -> StateEstimate:
+        network, state = self.network, fit.state
+        n_branch = network.n_branch
+        value = problem.z / self._per_unit
+        used = problem.weight > 0
+        known = used.copy()
+        known[list(removed)] = True
+        estimated = (problem.z - fit.residual) / self._per_unit
+        removals = tuple(
+            Removal(row, score, float(value[row]), float(estimated[row]))
+            for row, score in removed.items()
+        )
+        n_open = 0 if gain.prior is None else int(np.count_nonzero(gain.prior.precision))
+        dof = int(used.sum()) - self._functions.n_state + n_open
+        limit = 1.0 + max(0.25, 6.0 * np.sqrt(2.0 / max(dof, 1)))
+        power = state.power * network.base_mva
+        return StateEstimate(
+            v=np.where(self._functions.island >= 0, state.v, 0.0),
+            observed=gain.observed,
+            estimated=estimated,
+            residual=np.where(known, value - estimated, np.nan),
+            used=used,
+            removed=removals,
+            objective=fit.objective,
+            degrees_of_freedom=dof,
+            plausible=fit.converged and (dof <= 0 or fit.objective <= limit * dof),
+            converged=fit.converged,
+            iterations=iterations,
+            gain_renewed=fit.gain_renewed,
+            s_from_mva=power[:n_branch],
+            s_to_mva=power[n_branch : 2 * n_branch],
+            s_bus_mva=power[2 * n_branch :],
+        )
+
+    def _gain(self, weight: Floats) -> _Gain:
+        """Find a gain for the weights: the base one lessened, or another factor."""
+        factor, prior, observed = self._base
+        ratio = weight / factor.weight
+        changed = np.flatnonzero(ratio < 0.9)
+        if len(changed) <= self.most_downdates and not np.any(ratio > 1.1):
+            try:
+                return _Gain(Downdate(factor, changed, weight[changed]), prior, observed)
+            except NotObservable:
+                pass
+        factor, prior, observed = self._factored(weight)
+        none = np.array([], dtype=np.int64)
+        return _Gain(Downdate(factor, none, np.zeros(0)), prior, observed)
+
+    def _factored(self, weight: Floats) -> tuple[GainFactor, Prior | None, Bools]:
+        key = weight.tobytes()
+        if key in self._factors:
+            self._factors.move_to_end(key)
+            return self._factors[key]
+        live = self._functions.island >= 0
+        try:
+            factor, prior = GainFactor(self._jacobian, weight, self._pattern), None
+            made: tuple[GainFactor, Prior | None, Bools] = factor, prior, live
+        except NotObservable:
+            made = self._with_prior(weight)
+        self._factors[key] = made
+        if len(self._factors) > _KEPT_FACTORS:
+            self._factors.popitem(last=False)
+        return made
+
+    def _with_prior(self, weight: Floats) -> tuple[GainFactor, Prior | None, Bools]:
+        seen = observability(self._functions, weight > 0, self._pattern)
+        if not seen.observed.any():
+            raise NotObservable("the measurements determine no part of the state")
+        open_ = np.tile(~seen.observed, 2)[self._functions.unknown]
+        prior = Prior(np.where(open_, _PRIOR_PRECISION, 0.0), self._at)
+        factor = GainFactor(self._jacobian, weight, self._pattern, prior.precision)
+        return factor, prior, seen.observed
+
+    def _solved_case(self) -> Complexes:
+        flat = self._flat(None)
+        try:
+            solved = PowerFlow(self.network).solve()
+        except (BadCase, NotConverged):
+            return flat
+        return np.where(solved == 0, flat, solved)
+
+    def _live(self, v: Complexes) -> Complexes:
+        """Give dead and zero voltages a value that can be divided by."""
+        return np.where((self._functions.island < 0) | (v == 0), 1.0, v)
+
+    def _held(self) -> Floats:
+        """Angles of the references, ``(n_island,)`` radian: those of the case."""
+        return np.deg2rad(self.network.buses.angle_set_deg[self._functions.reference])
+
+    def _referred(self, v: Complexes) -> Complexes:
+        """Turn every island so that its reference has the angle of the case."""
+        functions = self._functions
+        turn = np.exp(1j * (self._held() - np.angle(v[functions.reference])))
+        return np.where(functions.island >= 0, v * turn[functions.island], v)
+
+    def _flat(self, z: Floats | None) -> Complexes:
+        """Each voltage at its measured or case magnitude, at the angle of its reference."""
+        network, functions = self.network, self._functions
+        magnitude = np.where(network.buses.v_set_pu > 0, network.buses.v_set_pu, 1.0)
+        if z is not None:
+            rows = (self.telemetry.quantity == Quantity.V) & (z > 0.5) & (z < 1.5)
+            magnitude[self.telemetry.element[rows]] = z[rows]
+        angle = np.where(functions.island >= 0, self._held()[functions.island], 0.0)
+        return magnitude * np.exp(1j * angle)
