@@ -1,0 +1,342 @@
+"""Tumbling windows of one area: opened by readings, closed by the watermark, never forgotten early.
+
+Closing a window makes revision 1 of every series in force, measured or not. A reading that comes
+later, or a higher version, is folded in and every series whose numbers change gets revision
+n + 1, in that window and in those after it that were entered with another value. So what finally
+stands is a function of the set of readings, whatever their order.
+
+Windows are kept for `hot_retention` behind the watermark; what is older is refused. After a gap
+in which time moved by more than `longest_gap` the empty windows between are left out, so that no
+clock error can hold a partition up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from records.snapshot import Tree
+from records.time import DAY, HOUR, MINUTE, floor_time
+from records.window import WindowBatch
+from stream.fold import Aggregates, FoldLimits, fold
+from stream.readings import Block, Readings
+from stream.roster import Roster, RosterTable
+from stream.sequence import Memory
+from stream.watermark import NEVER
+
+__all__ = ["WindowSettings", "WindowState", "Windows"]
+
+_ALL = slice(None)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSettings:
+    """Length of the windows and how long they are kept, ns."""
+
+    length: int = 5 * MINUTE
+    hot_retention: int = 2 * HOUR
+    longest_gap: int = 7 * DAY
+    fold: FoldLimits = field(default_factory=FoldLimits)
+
+
+@dataclass(slots=True)
+class _Closed:
+    """A closed window: what was remembered at its start, what was emitted, which revision."""
+
+    entry: Memory
+    emitted: Aggregates
+    revision: npt.NDArray[np.int32]
+
+
+@dataclass(slots=True)
+class WindowState:
+    """All windows of one area.
+
+    Parameters
+    ----------
+    readings
+        Readings by window start, of open windows and of those still kept.
+    closed
+        What was emitted, by window start.
+    closed_until
+        Every window that ends by then is closed, ns; `NEVER` at first.
+    memory
+        What is remembered at `closed_until`.
+    """
+
+    readings: dict[int, Readings]
+    closed: dict[int, _Closed]
+    memory: Memory
+    closed_until: int = NEVER
+    touched: dict[int, list[npt.NDArray[np.int64]]] = field(default_factory=dict)
+
+
+class Windows:
+    """The windows of one area.
+
+    Parameters
+    ----------
+    roster
+        The area's points.
+    settings
+        Lengths and limits.
+    """
+
+    def __init__(self, roster: Roster, settings: WindowSettings) -> None:
+        self._roster = roster
+        self._settings = settings
+        self._length = settings.length
+
+    def initial(self) -> WindowState:
+        """State before the first reading."""
+        return WindowState({}, {}, Memory.empty(len(self._roster)))
+
+    def hear(self, state: WindowState, scan_time: int, watermark: int) -> None:
+        """Note that the area's link was heard at `scan_time`."""
+        start = floor_time(scan_time, self._length)
+        if self._too_old(start, watermark):
+            return
+        readings = state.readings.setdefault(start, Readings())
+        if scan_time in readings.heard:
+            return
+        readings.heard.add(scan_time)
+        table = self._roster.at(start)
+        if start < state.closed_until and table.any_by_exception:
+            state.touched.setdefault(start, []).append(np.flatnonzero(table.by_exception))
+
+    def add(self, state: WindowState, block: Block, watermark: int) -> npt.NDArray[np.bool_] | None:
+        """Put readings into their windows.
+
+        Parameters
+        ----------
+        block
+            Readings of one frame.
+        watermark
+            The area's before this frame, ns UTC or `NEVER`.
+
+        Returns
+        -------
+        Which readings were beyond hot retention and are refused; None where none was.
+        """
+        if not len(block.row):
+            return None
+        first = floor_time(int(block.time.min()), self._length)
+        last = floor_time(int(block.time.max()), self._length)
+        if first == last and not self._too_old(first, watermark):
+            self._put(state, first, block)
+            return None
+        start = block.time - block.time % self._length
+        refused = np.zeros(len(start), np.bool_)
+        for window in np.unique(start).tolist():
+            inside = start == window
+            if self._too_old(window, watermark):
+                refused |= inside
+            else:
+                self._put(state, window, block.select(inside))
+        return refused if refused.any() else None
+
+    def advance(
+        self, state: WindowState, watermark: int, input_offset: int
+    ) -> Iterator[tuple[WindowBatch, int]]:
+        """Correct closed windows that were touched, then close those that end by `watermark`.
+
+        Yields
+        ------
+        Each batch with the time up to which the area's windows are complete after it. A batch
+        whose smallest revision is 1 is the first of its window.
+        """
+        if state.touched:
+            yield from self._correct(state, watermark, input_offset)
+        if watermark == NEVER:
+            return
+        while (start := self._next(state, watermark)) is not None:
+            batch = self._close(state, start, state.memory, input_offset)
+            state.closed_until = start + self._length
+            yield batch, state.closed_until
+        oldest = watermark - self._settings.hot_retention
+        for start in [start for start in state.readings if start + self._length <= oldest]:
+            del state.readings[start]
+        for start in [start for start in state.closed if start + self._length <= oldest]:
+            del state.closed[start]
+
+    def _too_old(self, start: int, watermark: int) -> bool:
+        return (
+            watermark != NEVER and start + self._length <= watermark - self._settings.hot_retention
+        )
+
+    def _put(self, state: WindowState, start: int, block: Block) -> None:
+        state.readings.setdefault(start, Readings()).blocks.append(block)
+        if start < state.closed_until:
+            state.touched.setdefault(start, []).append(block.row)
+
+    def _next(self, state: WindowState, watermark: int) -> int | None:
+        """Start of the next window to close, if it ends by the watermark."""
+        if state.closed_until == NEVER:
+            start = min(state.readings, default=floor_time(watermark, self._length))
+        else:
+            start = state.closed_until
+        due = floor_time(watermark, self._length)
+        if due - start > self._settings.longest_gap and start not in state.readings:
+            start = min((s for s in state.readings if s > start), default=due)
+        if start + self._length > watermark:
+            if state.closed_until == NEVER and not state.readings:
+                state.closed_until = start
+            return None
+        return start
+
+    def _close(
+        self, state: WindowState, start: int, memory: Memory, input_offset: int
+    ) -> WindowBatch:
+        """Make revision 1 of a window; `memory` is moved on to its end."""
+        entry = memory.take(_ALL)
+        emitted = self._fold(state, start, memory, None)
+        revision = np.ones(len(self._roster), np.int32)
+        state.closed[start] = _Closed(entry, emitted, revision)
+        table = self._roster.at(start)
+        rows = _ALL if table.all_in_force else np.flatnonzero(table.in_force)
+        return self._batch(start, table, rows, revision, emitted, input_offset)
+
+    def _fold(
+        self,
+        state: WindowState,
+        start: int,
+        memory: Memory,
+        points: npt.NDArray[np.int64] | None,
+    ) -> Aggregates:
+        readings = state.readings.get(start) or Readings()
+        cells = readings.cells(len(self._roster), points)
+        return fold(
+            memory,
+            cells,
+            np.array(sorted(readings.heard), np.int64),
+            self._roster.at(start),
+            _ALL if points is None else points,
+            start,
+            self._length,
+            self._settings.fold,
+        )
+
+    def _correct(
+        self, state: WindowState, watermark: int, input_offset: int
+    ) -> Iterator[tuple[WindowBatch, int]]:
+        """Fold what came late in, window by window, as long as anything changes."""
+        touched, state.touched = state.touched, {}
+        changed = np.zeros(len(self._roster), np.bool_)
+        start = min(touched)
+        while start < state.closed_until:
+            for rows in touched.pop(start, ()):
+                changed[rows] = True
+            if start not in state.closed:
+                # Earlier than the first window so far: nothing was known before it.
+                memory = Memory.empty(len(self._roster))
+                if start - self._length in state.closed:
+                    memory = self._exit(state, start - self._length)
+                yield self._close(state, start, memory, input_offset), state.closed_until
+                changed = self._carried(state, start, np.arange(len(self._roster)), memory)
+            elif changed.any():
+                batch, changed = self._revise(state, start, np.flatnonzero(changed), input_offset)
+                if batch is not None:
+                    yield batch, state.closed_until
+            elif touched:
+                start = min(touched)
+                continue
+            else:
+                return
+            start += self._length
+
+    def _exit(self, state: WindowState, start: int) -> Memory:
+        memory = state.closed[start].entry.take(_ALL)
+        self._fold(state, start, memory, None)
+        return memory
+
+    def _revise(
+        self,
+        state: WindowState,
+        start: int,
+        points: npt.NDArray[np.int64],
+        input_offset: int,
+    ) -> tuple[WindowBatch | None, npt.NDArray[np.bool_]]:
+        """Fold some points of a closed window again; return also which leave it otherwise."""
+        closed = state.closed[start]
+        memory = closed.entry.take(points)
+        if start in state.readings:
+            state.readings[start].compact()
+        emitted = self._fold(state, start, memory, points)
+        table = self._roster.at(start)
+        unlike = closed.emitted.differs(points, emitted) & table.in_force[points]
+        closed.emitted.put(points, emitted)
+        revised = points[unlike]
+        closed.revision[revised] += 1
+        batch = None
+        if len(revised):
+            batch = self._batch(
+                start, table, revised, closed.revision, closed.emitted, input_offset
+            )
+        return batch, self._carried(state, start, points, memory)
+
+    def _carried(
+        self, state: WindowState, start: int, points: npt.NDArray[np.int64], memory: Memory
+    ) -> npt.NDArray[np.bool_]:
+        """Hand `memory` on to the window after `start`; return for which points it is news."""
+        changed = np.zeros(len(self._roster), np.bool_)
+        following = state.closed.get(start + self._length)
+        if following is not None:
+            entry = following.entry
+        elif start + self._length == state.closed_until:
+            entry = state.memory
+        else:
+            return changed
+        changed[points] = entry.take(points).differs(memory)
+        entry.put(points, memory)
+        return changed
+
+    def _batch(
+        self,
+        start: int,
+        table: RosterTable,
+        rows: slice | npt.NDArray[np.int64],
+        revision: npt.NDArray[np.int32],
+        emitted: Aggregates,
+        input_offset: int,
+    ) -> WindowBatch:
+        return WindowBatch(
+            self._roster.area,
+            start,
+            self._length,
+            input_offset,
+            series=table.ids[rows],
+            revision=revision[rows],
+            **emitted.columns(rows),
+        )
+
+    def dump(self, state: WindowState) -> Tree:
+        """State as a tree."""
+        return {
+            "closed_until": state.closed_until,
+            "memory": state.memory.dump(),
+            "readings": [[start, kept.dump()] for start, kept in state.readings.items()],
+            "closed": [
+                [start, kept.entry.dump(), kept.emitted.columns(_ALL), kept.revision]
+                for start, kept in state.closed.items()
+            ],
+        }
+
+    def load(self, tree: Mapping[str, Any]) -> WindowState:
+        """State from its tree."""
+        return WindowState(
+            {start: Readings.load(kept) for start, kept in tree["readings"]},
+            {
+                start: _Closed(
+                    Memory.load(entry),
+                    Aggregates(*(emitted[column.name] for column in fields(Aggregates))),
+                    revision,
+                )
+                for start, entry, emitted, revision in tree["closed"]
+            },
+            Memory.load(tree["memory"]),
+            tree["closed_until"],
+        )
