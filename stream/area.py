@@ -1,0 +1,289 @@
+"""The stage of one area: from raw frames to the live view, closed windows, findings, dead letters.
+
+Each record is decoded, its readings placed and judged, the view filled and the windows moved on,
+in a few array operations over the whole frame. A record that cannot be read, or rows of it that
+cannot be placed, go to the dead letters; nothing stops the partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from records.deadletter import dead_letter_record
+from records.envelope import event_type
+from records.errors import Reason, RecordError
+from records.finding import findings_record
+from records.log import LogRecord, Partition
+from records.points import PointRegister
+from records.scada import FRAME_TYPE, decode_frame
+from records.snapshot import Tree
+from records.tick import TICK_TYPE, decode_tick
+from records.time import MINUTE, SECOND
+from records.topics import topic_name
+from records.view import ScadaView, view_record
+from records.window import window_record
+from stream.frame_rows import Refused, place_rows
+from stream.imputation import FillLimits, Typical, fill
+from stream.live import Live, judge_live
+from stream.local_clock import LocalClock
+from stream.roster import Roster
+from stream.stage import Outcome, Scope
+from stream.watermark import NEVER, TimeBounds, Watermark
+from stream.windows import Windows, WindowSettings, WindowState
+
+__all__ = ["AreaSettings", "AreaStage", "AreaState"]
+
+_ALL = slice(None)
+
+
+@dataclass(frozen=True, slots=True)
+class AreaSettings:
+    """Settings of the stage, ns.
+
+    Parameters
+    ----------
+    disorder
+        How long after its time a reading may come before its window closes.
+    bounds
+        Which event times are believed.
+    silence
+        With no frame for this long, ticks make views of replaced values.
+    windows, fill
+        Settings of the windows and of the live view.
+    """
+
+    disorder: int = 20 * SECOND
+    bounds: TimeBounds = field(default_factory=TimeBounds)
+    silence: int = 2 * MINUTE
+    windows: WindowSettings = field(default_factory=WindowSettings)
+    fill: FillLimits = field(default_factory=FillLimits)
+
+
+@dataclass(slots=True)
+class AreaState:
+    """State of one area, changed in place.
+
+    Parameters
+    ----------
+    area
+        Area number, also that of the partition.
+    watermark
+        How far event time has come.
+    viewed
+        Time of the last view, ns UTC.
+    live
+        What is remembered of each point in order of arrival.
+    typical
+        Typical values.
+    windows
+        The windows.
+    """
+
+    area: int
+    watermark: Watermark
+    viewed: int
+    live: Live
+    typical: Typical
+    windows: WindowState
+
+
+class AreaStage:
+    """Validates, imputes and aggregates one area a partition.
+
+    Parameters
+    ----------
+    namespace
+        Namespace of the topics.
+    register
+        The dated point register.
+    clock
+        Local clock of the area's typical values.
+    settings
+        Limits.
+    """
+
+    name = "area"
+    scope = Scope.PARTITION
+
+    def __init__(
+        self,
+        namespace: str,
+        register: PointRegister,
+        clock: LocalClock,
+        settings: AreaSettings | None = None,
+    ) -> None:
+        self._settings = settings or AreaSettings()
+        self._register = register
+        self._clock = clock
+        self._areas: dict[int, tuple[Roster, Windows]] = {}
+        self.inputs = (topic_name(namespace, "scada.frame.v1"),)
+        self._view_topic = topic_name(namespace, "scada.view.v1")
+        self._window_topic = topic_name(namespace, "window.5min.v1")
+        self._finding_topic = topic_name(namespace, "finding.v1")
+        self._dead_topic = topic_name(namespace, "dead-letter.v1")
+
+    def _parts(self, area: int) -> tuple[Roster, Windows]:
+        if area not in self._areas:
+            roster = Roster(self._register, area)
+            self._areas[area] = roster, Windows(roster, self._settings.windows)
+        return self._areas[area]
+
+    def initial(self, partitions: Sequence[Partition]) -> AreaState:
+        """State before the first record of an area."""
+        area = partitions[0].number
+        roster, windows = self._parts(area)
+        return AreaState(
+            area,
+            Watermark(self._settings.disorder),
+            NEVER,
+            Live.empty(len(roster)),
+            Typical.empty(len(roster)),
+            windows.initial(),
+        )
+
+    def step(self, state: AreaState, record: LogRecord) -> tuple[AreaState, list[Outcome]]:
+        """Take one frame or tick in."""
+        outcomes: list[Outcome] = []
+        with np.errstate(over="ignore", invalid="ignore"):
+            try:
+                kind = event_type(record.headers)
+                if kind == FRAME_TYPE:
+                    self._frame(state, record, outcomes)
+                elif kind == TICK_TYPE:
+                    self._tick(state, record, outcomes)
+                else:
+                    raise RecordError(Reason.UNKNOWN_TYPE, f"{kind[:80]} on a topic of frames")
+            except RecordError as error:
+                outcomes.append(
+                    dead_letter_record(self._dead_topic, record, error, source=self.name)
+                )
+        return state, outcomes
+
+    def _frame(self, state: AreaState, record: LogRecord, outcomes: list[Outcome]) -> None:
+        frame = decode_frame(record)
+        bounds = self._settings.bounds
+        bounds.check(frame.scan_time, record.append_time)
+        roster, windows = self._parts(state.area)
+        rows, refused = place_rows(roster, frame, bounds, record.append_time)
+        before = state.watermark.time
+        late = windows.add(state.windows, rows.block, before)
+        windows.hear(state.windows, frame.scan_time, before)
+        if late is not None:
+            refused.append(Refused.too_late(rows, late))
+            rows = rows.select(~late)
+        findings = judge_live(
+            state.live, rows, frame.scan_time, state.viewed, self._settings.windows.fold.rules
+        )
+        newest = frame.scan_time
+        if len(rows.block.time):
+            newest = max(newest, int(rows.block.time.max()))
+        state.watermark = state.watermark.seen(newest)
+        if frame.scan_time >= state.viewed:
+            self._view(state, roster, frame.scan_time, frame.version, outcomes)
+        self._move_on(state, record.offset, outcomes)
+        for group in refused:
+            findings.extend(group.findings)
+            outcomes.append(
+                dead_letter_record(
+                    self._dead_topic, record, group.error, source=self.name, rows=group.rows
+                )
+            )
+        if findings:
+            outcomes.append(
+                findings_record(
+                    self._finding_topic, state.area, findings, self.name, state.watermark.time
+                )
+            )
+
+    def _tick(self, state: AreaState, record: LogRecord, outcomes: list[Outcome]) -> None:
+        time_ns = decode_tick(record.value).time
+        self._settings.bounds.check(time_ns, record.append_time)
+        state.watermark = state.watermark.seen(time_ns)
+        if state.viewed != NEVER and time_ns >= state.viewed + self._settings.silence:
+            roster, _ = self._parts(state.area)
+            state.live.silence()
+            self._view(state, roster, time_ns, 1, outcomes)
+        self._move_on(state, record.offset, outcomes)
+
+    def _view(
+        self,
+        state: AreaState,
+        roster: Roster,
+        time_ns: int,
+        version: int,
+        outcomes: list[Outcome],
+    ) -> None:
+        """Publish what is believed at `time_ns`."""
+        typical = state.typical.mean[self._clock.slot(time_ns)]
+        value, quality, age_s = fill(
+            state.live.memory, state.live.quality, typical, time_ns, self._settings.fill
+        )
+        table = roster.at(time_ns)
+        shown: slice | npt.NDArray[np.bool_] = _ALL if table.all_in_force else table.in_force
+        view = ScadaView(
+            state.area,
+            time_ns,
+            version,
+            roster.number[shown],
+            value[shown],
+            quality[shown],
+            age_s[shown],
+        )
+        state.viewed = time_ns
+        outcomes.append(view_record(self._view_topic, view, state.watermark.time))
+
+    def _move_on(self, state: AreaState, offset: int, outcomes: list[Outcome]) -> None:
+        """Correct and close windows, and learn typical values from the new ones."""
+        _, windows = self._parts(state.area)
+        for batch, complete in windows.advance(state.windows, state.watermark.time, offset):
+            outcomes.append(window_record(self._window_topic, batch, complete))
+            if batch.end == complete and (batch.revision == 1).all():
+                emitted = state.windows.closed[batch.start].emitted
+                state.typical.learn(
+                    self._clock.slot(batch.start),
+                    emitted.mean,
+                    (emitted.count > 0) & (emitted.imputed_share < 0.5),
+                    self._settings.fill.typical_memory,
+                )
+
+    def dump(self, state: AreaState) -> Tree:
+        """State as a tree."""
+        roster, windows = self._parts(state.area)
+        return {
+            "area": state.area,
+            "number": roster.number,
+            "greatest": state.watermark.greatest,
+            "viewed": state.viewed,
+            "live": state.live.dump(),
+            "typical": state.typical.dump(),
+            "windows": windows.dump(state.windows),
+        }
+
+    def load(self, tree: Mapping[str, Any]) -> AreaState:
+        """State from its tree.
+
+        Raises
+        ------
+        ValueError
+            When the register has other points than when the checkpoint was written.
+        """
+        area = int(tree["area"])
+        roster, windows = self._parts(area)
+        if not np.array_equal(tree["number"], roster.number):
+            raise ValueError(
+                f"area {area}: the checkpoint knows {len(tree['number'])} points, the register "
+                f"{len(roster)}; give removed points a valid_to instead, or start afresh"
+            )
+        return AreaState(
+            area,
+            Watermark(self._settings.disorder, int(tree["greatest"])),
+            int(tree["viewed"]),
+            Live.load(tree["live"]),
+            Typical.load(tree["typical"]),
+            windows.load(tree["windows"]),
+        )
