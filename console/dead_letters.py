@@ -26,7 +26,7 @@ _BATCH = 500
 _SHOWN_BYTES = 400
 _RESENT = "gc_resent"
 
-Number = Annotated[int, typer.Argument(metavar="NUMBER", help="As `dead-letters list` prints it.")]
+Number = Annotated[str, typer.Argument(metavar="ID", help="As `dead-letters list` prints it.")]
 ByReason = Annotated[Reason | None, typer.Option(help="Only those refused for this reason.")]
 
 
@@ -37,14 +37,14 @@ def list_letters(
     namespace: Namespace = None,
     directory: Directory = None,
 ) -> None:
-    """List dead letters: number, origin, reason, and how many measurements each holds."""
+    """List dead letters: id, origin, reason, and how many measurements each holds."""
     settings = load_settings(config, namespace=namespace, directory=directory)
-    table = Table("number", "refused", "origin", "reason", "count", "detail")
+    table = Table("id", "refused", "origin", "reason", "count", "detail")
     counted = 0
-    for number, letter in _letters(settings):
+    for name, letter in _letters(settings):
         if reason is None or letter.reason is reason:
             table.add_row(
-                str(number), format_time(letter.append_time), _origin(letter),
+                name, format_time(letter.append_time), _origin(letter),
                 letter.reason.value, str(letter.count), letter.detail,
             )  # fmt: skip
             counted += letter.count
@@ -58,30 +58,30 @@ def list_letters(
 
 @app.command("show")
 def show_letter(
-    number: Number,
+    letter: Number,
     config: Config = None,
     namespace: Namespace = None,
     directory: Directory = None,
 ) -> None:
     """Show one dead letter with its headers and the beginning of its bytes."""
     settings = load_settings(config, namespace=namespace, directory=directory)
-    letter = _chosen(settings, number)
+    found = _chosen(settings, letter)
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    console.print(f"{_origin(letter)}, appended {format_time(letter.append_time)}")
-    console.print(f"{letter.reason.value}: {letter.detail}")
-    if letter.rows is not None:
-        console.print(f"rows {', '.join(map(str, letter.rows))}")
-    for name, text in letter.headers.items():
+    console.print(f"{_origin(found)}, appended {format_time(found.append_time)}")
+    console.print(f"{found.reason.value}: {found.detail}")
+    if found.rows is not None:
+        console.print(f"rows {', '.join(map(str, found.rows))}")
+    for name, text in found.headers.items():
         console.print(f"  {name}: {text}")
-    more = "" if len(letter.value) <= _SHOWN_BYTES else f" ... {len(letter.value)} bytes"
-    console.print(f"{letter.value[:_SHOWN_BYTES]!r}{more}")
+    more = "" if len(found.value) <= _SHOWN_BYTES else f" ... {len(found.value)} bytes"
+    console.print(f"{found.value[:_SHOWN_BYTES]!r}{more}")
 
 
 @app.command("resend")
 def resend(
-    numbers: Annotated[
-        list[int] | None,
-        typer.Argument(metavar="[NUMBER]...", help="Which ones; or --reason, or --all."),
+    letters: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Which ones; or --reason, or --all."),
     ] = None,
     reason: ByReason = None,
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
@@ -94,17 +94,17 @@ def resend(
     Worth it once their cause is gone: a point added to the register, a limit raised. What
     fails again becomes a dead letter again; what went through before changes nothing.
     """
-    if not (numbers or reason or everything):
-        raise BadInputError("say which: numbers from `dead-letters list`, --reason, or --all")
+    if not (letters or reason or everything):
+        raise BadInputError("say which: ids from `dead-letters list`, --reason, or --all")
     settings = load_settings(config, namespace=namespace, directory=directory)
-    letters = dict(_letters(settings))
-    unknown = [str(number) for number in numbers or () if number not in letters]
+    known = dict(_letters(settings))
+    unknown = [name for name in letters or () if name not in known]
     if unknown:
-        raise BadInputError(f"no dead letter has the number {', '.join(unknown)}; none was sent")
+        raise BadInputError(f"no dead letter has the id {', '.join(unknown)}; none was sent")
     chosen = [
         letter
-        for number, letter in letters.items()
-        if everything or number in (numbers or ()) or letter.reason is reason
+        for name, letter in known.items()
+        if everything or name in (letters or ()) or letter.reason is reason
     ]
     writer = open_writer(settings)
     try:
@@ -122,27 +122,27 @@ def _again(letter: DeadLetter) -> Outgoing:
     return Outgoing(letter.topic, letter.partition, letter.value, letter.key, headers)
 
 
-def _letters(settings: Settings) -> Iterator[tuple[int, DeadLetter]]:
-    """Every dead letter with its number, its offset in the dead-letter topic."""
-    where = Partition(full_topic(settings, "dead-letter.v1"), 0)
+def _letters(settings: Settings) -> Iterator[tuple[str, DeadLetter]]:
+    """Every dead letter with its id: partition and offset in the dead-letter topic."""
+    topic = full_topic(settings, "dead-letter.v1")
     reader = open_reader(settings)
     try:
-        if where.number not in reader.partitions(where.topic):
-            return
-        offset = reader.begin_offset(where)
-        while batch := reader.read(where, offset, _BATCH):
-            for record in batch:
-                yield record.offset, decode_dead_letter(record.value)
-            offset = batch[-1].offset + 1
+        for number in reader.partitions(topic):
+            where = Partition(topic, number)
+            offset = reader.begin_offset(where)
+            while batch := reader.read(where, offset, _BATCH):
+                for record in batch:
+                    yield f"{number}:{record.offset}", decode_dead_letter(record.value)
+                offset = batch[-1].offset + 1
     finally:
         reader.close()
 
 
-def _chosen(settings: Settings, number: int) -> DeadLetter:
-    for offset, letter in _letters(settings):
-        if offset == number:
+def _chosen(settings: Settings, name: str) -> DeadLetter:
+    for known, letter in _letters(settings):
+        if known == name:
             return letter
-    raise BadInputError(f"no dead letter has the number {number}; `dead-letters list` shows them")
+    raise BadInputError(f"no dead letter has the id {name}; `dead-letters list` shows them")
 
 
 def _origin(letter: DeadLetter) -> str:

@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from console import dead_letters, forecast_show, topics
+from console.doctor import doctor
 from console.endings import failed, say
 
 __all__ = ["app", "main", "run"]
@@ -34,6 +35,7 @@ app = typer.Typer(
     ),
     epilog="Every command explains itself with --help. If something is wrong: gridcast doctor.",
 )
+app.command()(doctor)
 app.add_typer(topics.app, name="topics")
 app.add_typer(forecast_show.app, name="forecast")
 app.add_typer(dead_letters.app, name="dead-letters")
