@@ -1,0 +1,233 @@
+"""A Faust worker as the shell of a stage: Faust fetches and keeps the group, we keep the rest.
+
+Faust's tables, timers, acknowledgements and committed offsets are not relied upon. Offsets and
+state are the checkpoint's; what Kafka holds as committed only trails it, for lag to be seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+import faust
+import structlog
+from faust.auth import Credentials
+from faust.types import TP
+
+from records.log import Partition
+from storage.kafka_connection import KafkaConnection
+from storage.kafka_log_reader import KafkaLogReader, record_from_kafka
+from storage.kafka_log_writer import MAX_RECORD_BYTES
+from stream.faust_assignor import assignor_for
+from stream.keeper import Checkpoints, Outlet, StageKeeper
+from stream.stage import Stage
+
+__all__ = ["FaustOptions", "run_faust"]
+
+S = TypeVar("S")
+
+_logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FaustOptions:
+    """How a worker runs.
+
+    Parameters
+    ----------
+    connection
+        The cluster.
+    instance
+        Name of this worker among those of its stage, kept over restarts: a worker that comes
+        back under it takes its partitions up at once. None leaves that to the session timeout.
+    checkpoint_every
+        Time between two checkpoints.
+    session_timeout
+        Silence after which the group takes a worker for dead.
+    """
+
+    connection: KafkaConnection
+    instance: str | None = None
+    checkpoint_every: timedelta = timedelta(seconds=5)
+    session_timeout: timedelta = timedelta(seconds=10)
+
+
+def run_faust(
+    stage: Stage[S], options: FaustOptions, outlet: Outlet, checkpoints: Checkpoints
+) -> int:
+    """Run a stage until SIGTERM or SIGINT, and return the exit code.
+
+    Outcomes are flushed before the checkpoint is written, and the checkpoint before offsets
+    are committed. An exception stops the worker with code 1; nothing since the last checkpoint
+    is acknowledged.
+
+    Parameters
+    ----------
+    stage
+        What to run.
+    options
+        How.
+    outlet, checkpoints
+        Where outcomes and checkpoints go.
+    """
+    with KafkaLogReader(options.connection) as reader, TemporaryDirectory() as scratch:
+        keeper = StageKeeper(stage, outlet, checkpoints, reader.begin_offset)
+        shell = _Shell(keeper, options, Path(scratch))
+        code = shell.run()
+        if code == 0:
+            keeper.checkpoint()
+    return code
+
+
+class _Shell:
+    """One Faust app with one agent over all inputs of a stage."""
+
+    def __init__(self, keeper: StageKeeper[Any], options: FaustOptions, scratch: Path) -> None:
+        self._keeper = keeper
+        self._failure: BaseException | None = None
+        session_s = options.session_timeout.total_seconds()
+        self._app = faust.App(
+            keeper.stage.name,
+            broker=[f"kafka://{host}" for host in options.connection.bootstrap_servers.split(",")],
+            broker_credentials=_credentials(options.connection.security),
+            datadir=scratch,
+            web_enabled=False,
+            key_serializer="raw",
+            value_serializer="raw",
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            stream_wait_empty=False,
+            stream_buffer_maxsize=256,
+            consumer_auto_offset_reset="earliest",
+            consumer_group_instance_id=options.instance,
+            consumer_max_fetch_size=MAX_RECORD_BYTES,
+            broker_session_timeout=session_s,
+            broker_heartbeat_interval=session_s / 4,
+            broker_rebalance_timeout=max(session_s, 30.0),
+            broker_request_timeout=max(90.0, 2 * session_s),
+            # The assignor is only asked where standbys are allowed for; there are no tables.
+            table_standby_replicas=1,
+            PartitionAssignor=assignor_for(keeper.stage.scope),
+        )
+        channel = self._app.topic(
+            *keeper.stage.inputs, key_type=bytes, value_type=bytes, acks=False
+        )
+        self._app.agent(channel, name=keeper.stage.name, concurrency=1)(self._consume)
+        self._app.task(self._checkpoint_often(options.checkpoint_every.total_seconds()))
+        self._app.on_rebalance_complete.connect(self._assigned, weak=False)
+        self._app.on_partitions_revoked.connect(self._revoked, weak=False)
+        self._app.on_before_shutdown.connect(self._stopping, weak=False)
+
+    def run(self) -> int:
+        worker = faust.Worker(
+            self._app, override_logging=False, redirect_stdouts=False, loglevel="WARN", quiet=True
+        )
+        worker.spinner = None
+        logging.getLogger("faust").setLevel(logging.WARNING)
+        logging.getLogger("mode").setLevel(logging.WARNING)
+        try:
+            worker.execute_from_commandline()
+        except SystemExit as ending:
+            code = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+        if self._failure is not None:
+            _logger.error("worker_failed", stage=self._keeper.stage.name, exc_info=self._failure)
+            return 1
+        return code
+
+    async def _consume(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            message = event.message
+            record = record_from_kafka(
+                message.topic,
+                message.partition,
+                message.offset,
+                round(message.timestamp * 1000),
+                message.key,
+                message.value,
+                message.headers or (),
+            )
+            try:
+                self._keeper.offer(record)
+            except Exception as error:
+                await self._fail(error)
+
+    def _checkpoint_often(self, every_s: float) -> Any:
+        async def keep_checkpoints() -> None:
+            while not self._app.should_stop:
+                await asyncio.sleep(every_s)
+                try:
+                    await self._checkpoint()
+                except Exception as error:
+                    await self._fail(error)
+
+        return keep_checkpoints
+
+    async def _checkpoint(self) -> None:
+        await self._commit(self._keeper.checkpoint())
+
+    async def _commit(self, positions: Mapping[Partition, int]) -> bool:
+        if not positions:
+            return True
+        offsets = {TP(p.topic, p.number): offset for p, offset in positions.items()}
+        # The public commit() takes acknowledged events only, and would need every one of them.
+        consumer: Any = self._app.consumer
+        return bool(await consumer._commit(offsets))
+
+    async def _assigned(self, *_: object, **__: object) -> None:
+        """Take states over; Faust seeks to what is committed right after this signal."""
+        try:
+            assigned = self._app.consumer.assignment()
+            positions = self._keeper.take_over(Partition(tp.topic, tp.partition) for tp in assigned)
+            _logger.info(
+                "partitions_assigned",
+                stage=self._keeper.stage.name,
+                positions={f"{p.topic}/{p.number}": at for p, at in positions.items()},
+            )
+            if not await self._commit(positions):
+                # A further rebalance has begun; until it ends nothing here is ours.
+                self._keeper.let_go()
+        except Exception as error:
+            await self._fail(error)
+
+    async def _revoked(self, *_: object, **__: object) -> None:
+        if self._failure is None:
+            try:
+                await self._checkpoint()
+            except Exception as error:
+                await self._fail(error)
+        self._keeper.let_go()
+
+    async def _stopping(self, *_: object, **__: object) -> None:
+        if self._failure is None:
+            await self._checkpoint()
+
+    async def _fail(self, error: Exception) -> None:
+        """Stop the worker, and never return to the stream: it would go on with the next event."""
+        self._failure = self._failure or error
+        self._keeper.let_go()
+        await self._app.crash(error)
+        await asyncio.Event().wait()
+
+
+def _credentials(security: Mapping[str, str]) -> Credentials | None:
+    protocol = security.get("security_protocol", "PLAINTEXT")
+    context = None
+    if protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=security.get("ssl_cafile"))
+        if "ssl_certfile" in security:
+            context.load_cert_chain(security["ssl_certfile"], security.get("ssl_keyfile"))
+    if protocol.startswith("SASL_"):
+        return faust.SASLCredentials(
+            username=security["sasl_plain_username"],
+            password=security["sasl_plain_password"],
+            mechanism=security["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return None if context is None else faust.SSLCredentials(context)

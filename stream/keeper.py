@@ -1,0 +1,214 @@
+"""The keeper of a stage: its states from one checkpoint to the next, whatever shell feeds it.
+
+A checkpoint is a state and the offsets it has taken in, saved as one. Outcomes are flushed
+before it is saved, and an input is acknowledged only after it; so a restart goes back to the
+checkpoint and does the work again, and sinks that ignore what they have make that harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+
+from records.log import LogRecord, Partition
+from records.snapshot import pack, unpack
+from storage.checkpoint_store import Checkpoint
+from stream.stage import Outcome, Scope, Stage
+
+__all__ = [
+    "CheckpointMismatchError",
+    "Checkpoints",
+    "LogHoleError",
+    "Outlet",
+    "StageKeeper",
+    "unit_of",
+]
+
+S = TypeVar("S")
+
+_logger = structlog.get_logger(__name__)
+
+_ALL = -1
+
+
+class Outlet(Protocol):
+    """Where outcomes go: topics, the read model, or a list in tests."""
+
+    def deliver(self, outcomes: Sequence[Outcome]) -> None:
+        """Hand outcomes over, in order."""
+        ...
+
+    def flush(self) -> None:
+        """Return once everything delivered is kept by others."""
+        ...
+
+
+class Checkpoints(Protocol):
+    """Where checkpoints are kept, by name."""
+
+    def save(self, name: str, data: bytes) -> None:
+        """Keep `data` under `name`, whole or not at all."""
+        ...
+
+    def load(self, name: str) -> Checkpoint | None:
+        """Return what was kept last, or None."""
+        ...
+
+
+class LogHoleError(RuntimeError):
+    """Records between the state and what came next were not delivered; nothing was taken in."""
+
+    def __init__(self, record: LogRecord, expected: int) -> None:
+        super().__init__(
+            f"{record.topic}/{record.partition}: offset {record.offset} came where {expected} was "
+            "due; restart to read again from the checkpoint, and if the log no longer holds "
+            f"offset {expected}, delete the checkpoint to start from what it holds"
+        )
+
+
+class CheckpointMismatchError(RuntimeError):
+    """A checkpoint is of other partitions than those this process has."""
+
+    def __init__(self, name: str, has: set[Partition], wanted: set[Partition]) -> None:
+        def listed(partitions: set[Partition]) -> str:
+            return ", ".join(f"{p.topic}/{p.number}" for p in sorted(partitions)) or "none"
+
+        super().__init__(
+            f"checkpoint {name!r} cannot be continued: new are {listed(wanted - has)}, "
+            f"gone are {listed(has - wanted)}; run under a new namespace, or delete the "
+            "checkpoint to start again from what the log holds"
+        )
+
+
+def unit_of(scope: Scope, partition: Partition) -> int:
+    """Which state takes a partition's records: one a partition number, or one for all.
+
+    >>> unit_of(Scope.PARTITION, Partition("t", 3)), unit_of(Scope.ALL, Partition("t", 3))
+    (3, -1)
+    """
+    return partition.number if scope is Scope.PARTITION else _ALL
+
+
+@dataclass(slots=True)
+class _Held(Generic[S]):
+    state: S
+    changed: bool = False
+
+
+class StageKeeper(Generic[S]):
+    """Holds the states of a stage for the partitions this process has.
+
+    Parameters
+    ----------
+    stage
+        What is run.
+    outlet
+        Where its outcomes go.
+    checkpoints
+        Where its checkpoints are.
+    begin_offset
+        Smallest offset of a partition that can still be read; where a stage without a
+        checkpoint starts.
+    """
+
+    def __init__(
+        self,
+        stage: Stage[S],
+        outlet: Outlet,
+        checkpoints: Checkpoints,
+        begin_offset: Callable[[Partition], int],
+    ) -> None:
+        self.stage = stage
+        self._outlet = outlet
+        self._checkpoints = checkpoints
+        self._begin_offset = begin_offset
+        self._held: dict[int, _Held[S]] = {}
+        self._next: dict[Partition, int] = {}
+
+    @property
+    def positions(self) -> Mapping[Partition, int]:
+        """Next offset due, by partition."""
+        return dict(self._next)
+
+    def take_over(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
+        """Load the states of these partitions, and return the offsets to read from.
+
+        What was held before is let go without a checkpoint.
+
+        Raises
+        ------
+        CheckpointMismatchError
+            When a checkpoint is of other partitions (areas were added, inputs changed).
+        """
+        self._held.clear()
+        self._next.clear()
+        units: dict[int, list[Partition]] = {}
+        for partition in sorted(partitions):
+            units.setdefault(unit_of(self.stage.scope, partition), []).append(partition)
+        for unit, members in units.items():
+            name = self._name(unit)
+            kept = self._checkpoints.load(name)
+            if kept is None:
+                self._held[unit] = _Held(self.stage.initial(members))
+                self._next |= {partition: self._begin_offset(partition) for partition in members}
+                continue
+            if kept.problem:
+                _logger.warning("checkpoint_damaged", name=name, problem=kept.problem)
+            tree = unpack(kept.data)
+            offsets = {Partition(topic, number): at for topic, number, at in tree["offsets"]}
+            if offsets.keys() != set(members):
+                raise CheckpointMismatchError(name, set(offsets), set(members))
+            self._held[unit] = _Held(self.stage.load(tree["state"]))
+            self._next |= offsets
+        return self.positions
+
+    def offer(self, record: LogRecord) -> bool:
+        """Step the stage with a record that is due; return whether it was.
+
+        A record that the state has taken in already, or of a partition held elsewhere, is
+        passed over.
+
+        Raises
+        ------
+        LogHoleError
+            When records before it were left out.
+        """
+        partition = Partition(record.topic, record.partition)
+        due = self._next.get(partition)
+        if due is None or record.offset < due:
+            return False
+        if record.offset > due:
+            raise LogHoleError(record, due)
+        held = self._held[unit_of(self.stage.scope, partition)]
+        held.state, outcomes = self.stage.step(held.state, record)
+        if outcomes:
+            self._outlet.deliver(outcomes)
+        self._next[partition] = due + 1
+        held.changed = True
+        return True
+
+    def checkpoint(self) -> Mapping[Partition, int]:
+        """Flush the outcomes, save what changed, and return the offsets that may be committed."""
+        self._outlet.flush()
+        for unit, held in self._held.items():
+            if held.changed:
+                offsets = [
+                    (partition.topic, partition.number, offset)
+                    for partition, offset in self._next.items()
+                    if unit_of(self.stage.scope, partition) == unit
+                ]
+                tree = {"offsets": offsets, "state": self.stage.dump(held.state)}
+                self._checkpoints.save(self._name(unit), pack(tree))
+                held.changed = False
+        return self.positions
+
+    def let_go(self) -> None:
+        """Forget all states; what was not checkpointed is done again by whoever takes over."""
+        self._held.clear()
+        self._next.clear()
+
+    def _name(self, unit: int) -> str:
+        return self.stage.name if unit == _ALL else f"{self.stage.name}.{unit}"
