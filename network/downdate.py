@@ -82,6 +82,15 @@ class Downdate:
         wider: Floats = variance + np.einsum("ij,ij->j", spread, spread)
         return wider
 
+    def row_variance(self, rows: Sparse) -> Floats:
+        """Return what :meth:`GainFactor.row_variance` does, with the lessened gain."""
+        variance = self.factor.row_variance(rows)
+        if not len(self.rows):
+            return variance
+        spread = la.solve_triangular(self._m, (rows @ self._t).T, lower=True)
+        wider: Floats = variance + np.einsum("ij,ij->j", spread, spread)
+        return wider
+
     def state_variance(self) -> Floats:
         """Variances of the states, ``(n_state,)``."""
         variance = self.factor.state_variance

@@ -43,8 +43,9 @@ class StateEstimate:
         Each measurement as the state has it, measured or not, in its own unit.
     residual : (m,) float
         Measured less estimated; NaN where nothing was measured.
-    used : (m,) bool
-        Measurements that the state rests on: neither missing nor removed.
+    weight : (m,) float
+        Inverse variances, per unit, of what the state rests on; 0 where a measurement is
+        missing or was removed.
     removed : tuple of Removal
     objective : float
         J, the weighted sum of squared residuals of what was used.
@@ -67,7 +68,7 @@ class StateEstimate:
     observed: Bools
     estimated: Floats
     residual: Floats
-    used: Bools
+    weight: Floats
     removed: tuple[Removal, ...]
     objective: float
     degrees_of_freedom: int
@@ -78,6 +79,11 @@ class StateEstimate:
     s_from_mva: Complexes
     s_to_mva: Complexes
     s_bus_mva: Complexes
+
+    @property
+    def used(self) -> Bools:
+        """Measurements ``(m,)`` that the state rests on: neither missing nor removed."""
+        return self.weight > 0
 
     @property
     def j_per_dof(self) -> float:

@@ -27,6 +27,7 @@ from network.measurement_functions import MeasurementFunctions
 from network.model import Network
 from network.observability import Observability, observability
 from network.power_flow import PowerFlow
+from network.standard_errors import StandardErrors, standard_errors
 
 __all__ = ["Estimator"]
 
@@ -192,6 +193,10 @@ class Estimator:
             best = (self._finish(problem, fit, gain, remove_bad=False), False)
         return best[0]
 
+    def standard_errors(self, estimate: StateEstimate) -> StandardErrors:
+        """How uncertain an estimate is, from the variances of the gain."""
+        return standard_errors(self._functions, estimate, self._gain(estimate.weight).solver)
+
     def _minimise(self, problem: Problem, v: Complexes, gain: _Gain) -> Fit:
         return minimise(problem, v, gain.solver, tolerance=self.tolerance, max_iterations=20)
 
@@ -257,7 +262,7 @@ class Estimator:
             observed=gain.observed,
             estimated=estimated,
             residual=np.where(known, value - estimated, np.nan),
-            used=used,
+            weight=problem.weight,
             removed=removals,
             objective=fit.objective,
             degrees_of_freedom=dof,

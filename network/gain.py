@@ -98,7 +98,25 @@ class GainFactor:
     @cached_property
     def estimate_variance(self) -> Floats:
         """Variances ``(m,)`` of what the estimate says of each measurement, ``h G^-1 h'``."""
-        place = np.empty(len(self._order), dtype=np.int64)
-        place[self._order] = np.arange(len(self._order))
+        place = self._place
         z = self._inverse.entries(place[self.pattern.low], place[self.pattern.high])
         return self.pattern.row_sums(self.jacobian, z)
+
+    def row_variance(self, rows: Sparse) -> Floats:
+        """Compute ``h G^-1 h'`` for any csr rows ``(k, n_state)`` with sorted indices."""
+        pattern = GainPattern.of(rows)
+        place = self._place
+        variance = pattern.row_sums(
+            rows, self._inverse.entries(place[pattern.low], place[pattern.high])
+        )
+        # Rows whose states no measurement joins: one solve each.
+        for row in np.flatnonzero(np.isnan(variance)).tolist():
+            h = rows[[row]].toarray()[0]
+            variance[row] = h @ self.solve(h)
+        return variance
+
+    @cached_property
+    def _place(self) -> Ints:
+        place = np.empty(len(self._order), dtype=np.int64)
+        place[self._order] = np.arange(len(self._order))
+        return place

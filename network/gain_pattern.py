@@ -44,7 +44,8 @@ class GainPattern:
     def of(cls, jacobian: Sparse) -> "GainPattern":
         """Lay out the gain of a csr Jacobian with sorted indices."""
         count = np.diff(jacobian.indptr)
-        firsts, seconds, rows = [], [], []
+        none = np.zeros(0, dtype=np.int64)
+        firsts, seconds, rows = [none], [none], [none]
         for width in np.unique(count[count > 0]).tolist():
             chosen = np.flatnonzero(count == width)
             entry = jacobian.indptr[chosen][:, None].astype(np.int64) + np.arange(width)

@@ -52,13 +52,14 @@ class SelectedInverse:
             self._fill(indptr, rows, columns, lower.data, pivots)
 
     def entries(self, i: Ints, j: Ints) -> Floats:
-        """Look up entries; each must be on the diagonal or in the pattern of the factor."""
+        """Look up entries of any shape; NaN outside the diagonal and the factor's pattern."""
         low, high = np.minimum(i, j), np.maximum(i, j)
-        on_diagonal = low == high
-        at = np.searchsorted(self._keys, low * self.n + high).clip(max=max(len(self.below) - 1, 0))
         if not len(self.below):
-            return self.diagonal[low]
-        return np.where(on_diagonal, self.diagonal[low], self.below[at])
+            return np.where(low == high, self.diagonal[low], np.nan)
+        key = low * self.n + high
+        at = np.searchsorted(self._keys, key).clip(max=len(self.below) - 1)
+        off_diagonal = np.where(self._keys[at] == key, self.below[at], np.nan)
+        return np.where(low == high, self.diagonal[low], off_diagonal)
 
     def _fill(self, indptr: Ints, rows: Ints, columns: Ints, values: Floats, d: Floats) -> None:
         n = self.n

@@ -242,6 +242,12 @@ def test_nothing_measured_is_refused(bench14: Bench) -> None:
         bench14.estimator.estimate(np.full(len(bench14.telemetry), np.nan))
 
 
+def test_no_telemetry_is_refused(ieee14: Network) -> None:
+    nothing = full_telemetry(ieee14).where(np.zeros(122, dtype=np.bool_))
+    with pytest.raises(NotObservable):
+        Estimator(ieee14, nothing)
+
+
 def test_two_islands_are_estimated_each_with_its_own_reference(ieee14: Network) -> None:
     status = np.ones(20, dtype=np.bool_)
     status[[11, 12, 19]] = False
