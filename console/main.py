@@ -18,6 +18,7 @@ import typer
 from console import dead_letters, forecast_show, topics
 from console.doctor import doctor
 from console.endings import failed, say
+from console.replay import replay
 
 __all__ = ["app", "main", "run"]
 
@@ -35,6 +36,7 @@ app = typer.Typer(
     ),
     epilog="Every command explains itself with --help. If something is wrong: gridcast doctor.",
 )
+app.command()(replay)
 app.command()(doctor)
 app.add_typer(topics.app, name="topics")
 app.add_typer(forecast_show.app, name="forecast")
