@@ -92,7 +92,9 @@ class Factor:
 
     def block(self, predictors: Predictors) -> FloatArray:
         """Return the indicator columns, shape (n_times, levels)."""
-        return np.asarray(predictors[self.column][:, None] == np.arange(self.levels), dtype=np.float64)
+        return np.asarray(
+            predictors[self.column][:, None] == np.arange(self.levels), dtype=np.float64
+        )
 
     def penalty(self) -> Penalty:
         """Return the ridge penalty."""

@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from forecasting.arrays import FloatArray, IntArray
+from forecasting.backends.protocol import MidTermFit, ResidualFit
 from forecasting.calendar import NS_PER_DAY, Calendar
 from forecasting.cross_validation import month_blocks
 from forecasting.fleet import Fleet
 from forecasting.gam_fitting import fit_gam
 from forecasting.live import RECALL_DAYS, LiveState
 from forecasting.naive import WEEK
+from forecasting.predictors import Predictors
 from forecasting.quantiles import PROBABILITIES, fit_quantiles, joined, point_mass
 from forecasting.residuals import default_lags, fit_ar
 from forecasting.rolling_origin import choose_origins, short_term_errors
 from forecasting.skill import NO_SKILL, compare_with_naive
 from forecasting.specification import GamSpecification, default_specification
+from forecasting.stations import choose_station_weights
 from forecasting.weather import SmoothingState, blend_stations, smooth
 
 __all__ = ["History", "TrainedFleet", "train"]
@@ -41,7 +44,8 @@ class History:
     stations
         Temperatures, degC, shape (n_times, n_stations); None = no weather.
     weights
-        Weight of each station for each series, shape (n_series, n_stations); None = all alike.
+        Weight of each station for each series, shape (n_series, n_stations); None = chosen from
+        the data.
     """
 
     series: tuple[str, ...]
@@ -75,6 +79,8 @@ def train(
     specification: GamSpecification | None = None,
     n_steps: int | None = None,
     probabilities: FloatArray = PROBABILITIES,
+    mid_term: MidTermFit = fit_gam,
+    residual: ResidualFit = fit_ar,
 ) -> TrainedFleet:
     """Train mid-term, short-term and quantile models of every series.
 
@@ -84,9 +90,10 @@ def train(
         Terms of the mid-term models; None = the default for the length of the history.
     n_steps
         Leads to learn the error distribution of; None = two days.
+    mid_term, residual
+        Who fits: ``backends.mid_term_backend`` and ``backends.residual_backend`` name others.
     """
     n_steps = n_steps or 2 * calendar.n_instants
-    zone, zone_weights = _zones(history)
     predictors = calendar.predictors(history.times)
     days = len(history.times) * calendar.step_ns / NS_PER_DAY
     specification = specification or default_specification(
@@ -95,8 +102,9 @@ def train(
         vacations=bool(predictors["vacation"].any()),
     )
     blocks = _blocks(calendar.day(history.times))
+    zone, zone_weights = _zones(history, specification, predictors, calendar.n_instants, blocks)
     held_out = np.empty(history.load.shape)
-    gams = []
+    gams, smoothing = [], None
     columns, weather = None, SmoothingState.empty(calendar.n_instants, len(zone_weights))
     if history.stations is not None:
         blended = blend_stations(history.stations, zone_weights)
@@ -104,13 +112,19 @@ def train(
     for z in range(int(zone.max()) + 1):
         members = np.flatnonzero(zone == z)
         own = predictors if columns is None else predictors.joined(columns.zone(z))
-        fit = fit_gam(
-            specification, own, history.load[:, members], calendar.n_instants, blocks=blocks
+        fit = mid_term(
+            specification,
+            own,
+            history.load[:, members],
+            calendar.n_instants,
+            smoothing=smoothing,
+            blocks=blocks,
         )
+        smoothing = fit.model.smoothing  # zones differ in weather, not in how smooth loads are
         gams.append(fit.model)
         if fit.held_out is not None:
             held_out[:, members] = fit.held_out
-    ar = fit_ar(held_out, default_lags(calendar.n_instants, len(history.times)))
+    ar = residual(held_out, default_lags(calendar.n_instants, len(history.times)))
     reasons = [""] * len(history.series)
     for z, gam in enumerate(gams):
         for place, reason in zip(np.flatnonzero(zone == z), gam.reasons, strict=True):
@@ -165,14 +179,21 @@ def _with_errors(
     )
 
 
-def _zones(history: History) -> tuple[IntArray, FloatArray]:
+def _zones(
+    history: History,
+    specification: GamSpecification,
+    predictors: Predictors,
+    n_instants: int,
+    blocks: IntArray,
+) -> tuple[IntArray, FloatArray]:
     """Return the weather zone of each series and the station weights of each zone."""
-    n_series = len(history.series)
-    if history.stations is None:
-        return np.zeros(n_series, dtype=np.int64), np.empty((0, 0))
-    weights = history.weights
+    stations, weights = history.stations, history.weights
+    if stations is None:
+        return np.zeros(len(history.series), dtype=np.int64), np.empty((0, 0))
     if weights is None:
-        weights = np.ones((n_series, history.stations.shape[1]))
+        weights = choose_station_weights(
+            specification, predictors, stations, history.load, n_instants, blocks
+        )
     weights = weights / weights.sum(axis=1, keepdims=True)
     rows, zone = np.unique(weights.round(9), axis=0, return_inverse=True)
     return zone.reshape(-1).astype(np.int64), rows
