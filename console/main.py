@@ -19,6 +19,7 @@ from console import dead_letters, forecast_show, topics
 from console.doctor import doctor
 from console.endings import failed, say
 from console.replay import replay
+from console.worker import worker
 
 __all__ = ["app", "main", "run"]
 
@@ -38,6 +39,7 @@ app = typer.Typer(
 )
 app.command()(replay)
 app.command()(doctor)
+app.command(hidden=True)(worker)
 app.add_typer(topics.app, name="topics")
 app.add_typer(forecast_show.app, name="forecast")
 app.add_typer(dead_letters.app, name="dead-letters")

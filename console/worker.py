@@ -1,0 +1,48 @@
+"""`gridcast worker`: one service of a run as a process; started by `up` and `demo`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from console.run_file import RunFile, read_run
+
+__all__ = ["Role", "worker"]
+
+
+class Role(StrEnum):
+    """The services of a run."""
+
+    REDIS = "redis"
+    WATCHER = "watcher"
+
+
+# Imported by the process that needs it only: each starts with what it uses.
+_SERVICES: dict[Role, tuple[str, str]] = {
+    Role.REDIS: ("console.redis_service", "hold_redis"),
+    Role.WATCHER: ("console.watcher", "watch"),
+}
+
+
+def worker(
+    role: Annotated[Role, typer.Argument(help="Which service.")],
+    run_file: Annotated[Path, typer.Option("--run", metavar="FILE", help="The file of the run.")],
+) -> None:
+    """Run one service of a run until SIGTERM."""
+    from console.metrics import serve_metrics
+    from console.service_logs import configure_logs
+    from console.stopping import stop_on_signal
+
+    stop = stop_on_signal()
+    run = read_run(run_file)
+    configure_logs(run.settings.logging, role.value)
+    serve_metrics(run.settings.metrics, role.value)
+    module, name = _SERVICES[role]
+    serve: Callable[[RunFile, threading.Event], None] = getattr(import_module(module), name)
+    serve(run, stop)
