@@ -12,12 +12,14 @@ import msgspec
 from records.envelope import event_headers
 from records.errors import Reason, RecordError
 from records.log import LogRecord, Outgoing
+from records.time import DAY
 
 __all__ = ["METER_TYPE", "MeterDocument", "MeterSeries", "decode_meter", "meter_record"]
 
 METER_TYPE = "gridcast.meter.read.v1"
 _MAX_BYTES = 8 << 20
 _MAX_READINGS = 500_000
+_LONGEST_PERIOD = 31 * DAY
 
 
 class MeterSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -99,8 +101,12 @@ def decode_meter(record: LogRecord) -> MeterDocument:
         raise RecordError(
             Reason.WRONG_PARTITION, f"area {document.area} on partition {record.partition}"
         )
-    if document.period <= 0:
+    if not 0 < document.period <= _LONGEST_PERIOD:
         raise RecordError(Reason.SCHEMA_MISMATCH, f"period is {document.period} ns")
+    if not (0 <= document.run < 2**31 and 1 <= document.revision < 2**31):
+        raise RecordError(
+            Reason.SCHEMA_MISMATCH, f"run {document.run}, revision {document.revision}"
+        )
     if sum(len(series.start) for series in document.series) > _MAX_READINGS:
         raise RecordError(Reason.OVERSIZED, f"more than {_MAX_READINGS} readings")
     for series in document.series:

@@ -188,6 +188,8 @@ def _check(frame: ScadaFrame, partition: int) -> None:
         )
     if not 1 <= frame.version < 2**31:
         raise RecordError(Reason.SCHEMA_MISMATCH, f"version is {frame.version}")
+    if not 1 <= frame.version < 2**31:
+        raise RecordError(Reason.SCHEMA_MISMATCH, f"version is {frame.version}")
     if not 0 < frame.scan_time < 2**62:
         raise RecordError(Reason.TIME_OUT_OF_BOUNDS, f"scan_time is {frame.scan_time}")
     if (
