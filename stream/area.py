@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -264,7 +264,7 @@ class AreaStage:
             "windows": windows.dump(state.windows),
         }
 
-    def load(self, tree: Mapping[str, Any]) -> AreaState:
+    def load(self, tree: Tree) -> AreaState:
         """State from its tree.
 
         Raises
@@ -272,18 +272,19 @@ class AreaStage:
         ValueError
             When the register has other points than when the checkpoint was written.
         """
-        area = int(tree["area"])
+        stored = cast("Mapping[str, Any]", tree)
+        area = int(stored["area"])
         roster, windows = self._parts(area)
-        if not np.array_equal(tree["number"], roster.number):
+        if not np.array_equal(stored["number"], roster.number):
             raise ValueError(
-                f"area {area}: the checkpoint knows {len(tree['number'])} points, the register "
+                f"area {area}: the checkpoint knows {len(stored['number'])} points, the register "
                 f"{len(roster)}; give removed points a valid_to instead, or start afresh"
             )
         return AreaState(
             area,
-            Watermark(self._settings.disorder, int(tree["greatest"])),
-            int(tree["viewed"]),
-            Live.load(tree["live"]),
-            Typical.load(tree["typical"]),
-            windows.load(tree["windows"]),
+            Watermark(self._settings.disorder, int(stored["greatest"])),
+            int(stored["viewed"]),
+            Live.load(stored["live"]),
+            Typical.load(stored["typical"]),
+            windows.load(stored["windows"]),
         )

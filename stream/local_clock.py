@@ -50,10 +50,9 @@ class LocalClock:
         local = time_ns + self.offset(time_ns)
         day, within = divmod(local, DAY)
         weekday = (day + _EPOCH_WEEKDAY) % 7
+        day_type = 1 if weekday == 5 else 0
         if weekday == 6 or day in self._holidays:
             day_type = 2
-        else:
-            day_type = int(weekday == 5)
         return 24 * day_type + within // HOUR
 
 
