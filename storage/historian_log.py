@@ -1,0 +1,133 @@
+"""The log as the historian kept it: raw records again, for replays of what is long gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from records.log import LogRecord, OffsetOutOfRangeError, Partition
+from records.scada import ScadaFrame, frame_record
+from records.time import MINUTE
+from storage.historian import Historian
+
+__all__ = ["HistorianLog"]
+
+_AT_ONCE = 1_000
+
+
+class HistorianLog:
+    """Reads recorded raw records under their offsets; satisfies `records.log.LogReader`.
+
+    Parameters
+    ----------
+    historian
+        Where they were recorded; closing it stays with the caller.
+    start, end
+        Event times that bound what is read (ns UTC): a partition begins at its first record
+        at or after `start` and ends after its last one before `end`.
+    """
+
+    def __init__(self, historian: Historian, *, start: int = 0, end: int = 2**62) -> None:
+        self._historian = historian
+        self._bounds: dict[Partition, tuple[int, int]] = {}
+        self._ready: dict[Partition, list[LogRecord]] = {}
+        table = historian.sql(
+            'SELECT topic, "partition", min("offset") AS first, max("offset") + 1 AS past '
+            "FROM records WHERE epoch_ns(event_time) >= ? AND epoch_ns(event_time) < ? "
+            "GROUP BY ALL",
+            [start, end],
+        )
+        for row in table.to_pylist():
+            place = Partition(row["topic"], row["partition"])
+            self._bounds[place] = (row["first"], row["past"])
+
+    def topics(self) -> Sequence[str]:
+        """Names of the topics there are, in order."""
+        return sorted({place.topic for place in self._bounds})
+
+    def partitions(self, topic: str) -> Sequence[int]:
+        """Partition numbers of a topic, ascending; empty when nothing of it was recorded."""
+        return sorted(place.number for place in self._bounds if place.topic == topic)
+
+    def begin_offset(self, partition: Partition) -> int:
+        """Return the smallest offset within the bounds."""
+        return self._bounds.get(partition, (0, 0))[0]
+
+    def end_offset(self, partition: Partition) -> int:
+        """Return the offset after the last one within the bounds."""
+        return self._bounds.get(partition, (0, 0))[1]
+
+    def read(self, partition: Partition, offset: int, max_records: int) -> Sequence[LogRecord]:
+        """Records from `offset` on, at most `max_records`; empty at the end.
+
+        A frame comes back with the same columns, headers, offset and append time.
+
+        Raises
+        ------
+        OffsetOutOfRangeError
+            When `offset` is outside the bounds.
+        """
+        begin, end = self._bounds.get(partition, (0, 0))
+        if not begin <= offset <= end:
+            raise OffsetOutOfRangeError(partition, offset, begin, end)
+        ready = self._ready.get(partition, [])
+        if not ready or not ready[0].offset <= offset <= ready[-1].offset:
+            ready = self._ready[partition] = self._fetch(partition, offset, end)
+        return [record for record in ready if record.offset >= offset][:max_records]
+
+    def close(self) -> None:
+        """Forget what was fetched ahead."""
+        self._ready.clear()
+
+    def _fetch(self, partition: Partition, offset: int, end: int) -> list[LogRecord]:
+        rows = self._historian.sql(
+            "SELECT * REPLACE (epoch_ns(append_time) AS append_time, "
+            "epoch_ns(event_time) AS event_time) FROM records "
+            'WHERE topic = ? AND "partition" = ? AND "offset" >= ? AND "offset" < ? '
+            f'ORDER BY "offset" LIMIT {_AT_ONCE}',
+            [partition.topic, partition.number, offset, end],
+        ).to_pylist()
+        values = self._frame_values(partition, [row for row in rows if row["value"] is None])
+        return [
+            LogRecord(
+                partition.topic,
+                partition.number,
+                row["offset"],
+                row["append_time"],
+                values[row["offset"]] if row["value"] is None else row["value"],
+                row["key"],
+                msgspec.json.decode(row["headers"], type=dict[str, str]),
+            )
+            for row in rows
+        ]
+
+    def _frame_values(self, partition: Partition, rows: list[dict[str, Any]]) -> dict[int, bytes]:
+        """Encode frames again from their measurements, by offset."""
+        if not rows:
+            return {}
+        scan_times = [row["scan_time"] for row in rows]
+        table = self._historian.measurements(
+            partition,
+            (rows[0]["offset"], rows[-1]["offset"] + 1),
+            (min(scan_times) - MINUTE, max(scan_times) + MINUTE + 1),
+        )
+        columns = {
+            name: table[name].to_numpy()
+            for name in ("offset", "point", "value", "quality", "offset_ms")
+        }
+        values = {}
+        for row in rows:
+            first, past = np.searchsorted(columns["offset"], [row["offset"], row["offset"] + 1])
+            frame = ScadaFrame(
+                partition.number,
+                row["source"],
+                row["sequence"],
+                row["scan_time"],
+                row["version"],
+                *(columns[c][first:past] for c in ("point", "value", "quality", "offset_ms")),
+            )
+            values[row["offset"]] = frame_record(partition.topic, frame).value
+        return values

@@ -1,0 +1,196 @@
+"""What every historian must answer. Subclass it and give it the fixture `history`.
+
+`history(records)` records and commits them, and returns something to query.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from records.time import DAY, HOUR, MINUTE
+from storage.historian_classes import HistoryClass
+from tests.storage import history_records as made
+from tests.storage.history_records import T0, logged
+
+
+def column(table: pa.Table, name: str) -> list:
+    return table[name].to_pylist()
+
+
+def all_logged(*outgoing):
+    return [logged(out, offset, 100 + offset) for offset, out in enumerate(outgoing)]
+
+
+class HistorianContract:
+    """Held by the embedded historian and by a server's."""
+
+    def test_what_was_never_recorded_is_an_empty_answer(self, history) -> None:
+        historian = history([])
+        assert historian.as_of(HistoryClass.WINDOWS, 0, 2**62).num_rows == 0
+        times, values = historian.matrix(["a"], T0, T0 + HOUR, HOUR)
+        assert times.tolist() == [T0]
+        assert np.isnan(values).tolist() == [[True]]
+        assert historian.scada(0, 2**62).num_rows == 0
+
+    def test_as_of_a_time_only_what_was_known_then_counts(self, history) -> None:
+        historian = history(
+            all_logged(
+                made.window(T0, [10.0]),
+                made.window(T0, [12.0], revision=2, known=T0 + HOUR),
+                made.window(T0, [11.0], revision=3, known=T0 + DAY),
+            )
+        )
+
+        def known(as_of):
+            rows = historian.as_of(HistoryClass.WINDOWS, T0, T0 + HOUR, as_of=as_of)
+            return list(zip(column(rows, "version"), column(rows, "value"), strict=True))
+
+        assert known(T0) == []
+        assert known(T0 + 5 * MINUTE) == [(1, 10.0)]
+        assert known(T0 + HOUR - 1) == [(1, 10.0)]
+        assert known(T0 + HOUR) == [(2, 12.0)]
+        assert known(None) == [(3, 11.0)]
+
+    def test_a_lower_revision_that_comes_late_changes_nothing(self, history) -> None:
+        historian = history(
+            all_logged(
+                made.window(T0, [12.0], revision=2, known=T0 + HOUR),
+                made.window(T0, [10.0], revision=1, known=T0 + 2 * HOUR),
+            )
+        )
+        assert column(historian.as_of(HistoryClass.WINDOWS, T0, T0 + 1), "value") == [12.0]
+
+    def test_a_newer_revision_without_a_value_takes_the_old_value_back(self, history) -> None:
+        historian = history(
+            all_logged(
+                made.window(T0, [12.0]), made.window(T0, [np.nan], revision=2, known=T0 + HOUR)
+            )
+        )
+        assert column(historian.as_of(HistoryClass.WINDOWS, T0, T0 + 1), "value") == [None]
+        _, values = historian.matrix(["a"], T0, T0 + 5 * MINUTE, 5 * MINUTE)
+        assert np.isnan(values).all()
+
+    def test_intervals_are_half_open_and_series_can_be_chosen(self, history) -> None:
+        historian = history(
+            all_logged(*(made.window(T0 + i * 5 * MINUTE, [float(i), -float(i)]) for i in range(4)))
+        )
+        rows = historian.as_of(
+            HistoryClass.WINDOWS, T0 + 5 * MINUTE, T0 + 15 * MINUTE, series=["b"]
+        )
+        assert column(rows, "series") == ["b", "b"]
+        assert column(rows, "value") == [-1.0, -2.0]
+        assert historian.as_of(HistoryClass.WINDOWS, T0, T0 + DAY, series=[]).num_rows == 0
+
+    def test_settlement_runs_count_before_revisions(self, history) -> None:
+        historian = history(
+            all_logged(
+                made.meters(T0, [5.0], run=1, revision=1, available_at=T0 + 2 * DAY),
+                made.meters(T0, [3.0], run=0, revision=7, available_at=T0 + 3 * DAY),
+                made.meters(T0, [5.0], run=2, revision=1, available_at=T0 + 9 * DAY,
+                            withdrawn=[True]),
+            )
+        )  # fmt: skip
+        reads = HistoryClass.METER_READS
+        before = historian.as_of(reads, T0, T0 + DAY, as_of=T0 + 4 * DAY)
+        assert column(before, "withdrawn_mwh") == [5.0]
+        assert column(before, "withdrawn_reading") == [False]
+        assert column(historian.as_of(reads, T0, T0 + DAY), "withdrawn_reading") == [True]
+
+    def test_of_forecasts_the_last_issue_known_counts(self, history) -> None:
+        historian = history(
+            all_logged(made.forecast(T0, [1.0, 2.0, 3.0]), made.forecast(T0 + HOUR, [20.0, 30.0]))
+        )
+
+        def values(as_of):
+            rows = historian.as_of(HistoryClass.FORECASTS, T0, T0 + DAY, as_of=as_of)
+            return column(rows, "value")
+
+        assert values(T0) == [1.0, 2.0, 3.0]
+        assert values(T0 + HOUR) == [1.0, 20.0, 30.0]
+
+    def test_weather_quantities_do_not_replace_each_other(self, history) -> None:
+        historian = history(
+            all_logged(
+                made.weather([T0], [20.0]),
+                made.weather([T0], [22.0], issue_time=T0 - DAY, available_at=T0 - DAY),
+            )
+        )
+        rows = historian.as_of(HistoryClass.WEATHER, T0, T0 + 1, as_of=T0 - HOUR)
+        assert column(rows, "value") == [22.0]
+        assert column(historian.as_of(HistoryClass.WEATHER, T0, T0 + 1), "value") == [20.0]
+
+    def test_classes_without_versions_have_no_as_of(self, history) -> None:
+        with pytest.raises(ValueError, match="scada has no versions"):
+            history([]).as_of(HistoryClass.SCADA, 0, 1)
+
+    def test_a_matrix_weights_by_time_and_leaves_out_what_is_not_known(self, history) -> None:
+        means = [[6.0, 1.0], [12.0, np.nan], [np.nan, np.nan], [4.0, 8.0]]
+        historian = history(
+            all_logged(*(made.window(T0 + i * 5 * MINUTE, m) for i, m in enumerate(means)))
+        )
+        times, values = historian.matrix(["b", "a", "z"], T0, T0 + 30 * MINUTE, 10 * MINUTE)
+        assert times.tolist() == [T0, T0 + 10 * MINUTE, T0 + 20 * MINUTE]
+        np.testing.assert_array_equal(
+            values, [[1.0, 8.0, np.nan], [9.0, 4.0, np.nan], [np.nan] * 3]
+        )
+        _, strict = historian.matrix(["b"], T0, T0 + 20 * MINUTE, 10 * MINUTE, least_share=1.0)
+        assert np.isnan(strict).all()
+
+    def test_a_matrix_reads_metered_intervals_too(self, history) -> None:
+        historian = history(all_logged(made.window(T0, [7.0], topic=made.INTERVALS, length=HOUR)))
+        source = HistoryClass.METER_INTERVALS
+        assert historian.matrix(["a"], T0, T0 + HOUR, HOUR, source=source)[1].tolist() == [[7.0]]
+        with pytest.raises(ValueError, match="intervals of PT1H that do not fit in steps of PT30M"):
+            historian.matrix(["a"], T0, T0 + HOUR, 30 * MINUTE, source=source)
+
+    def test_a_matrix_of_broken_steps_is_refused(self, history) -> None:
+        with pytest.raises(ValueError, match="not a whole number of steps"):
+            history([]).matrix(["a"], T0, T0 + HOUR, 7 * MINUTE)
+
+    def test_raw_measurements_are_found_by_point_and_time(self, history) -> None:
+        historian = history(
+            all_logged(*(made.frame(T0 + i * MINUTE, [i, 10.0 + i], sequence=i) for i in range(3)))
+        )
+        rows = historian.scada(T0, T0 + 2 * MINUTE, points=[1])
+        assert column(rows, "value") == [10.0, 11.0]
+        assert historian.scada(T0, T0 + DAY).num_rows == 6
+
+    @settings(
+        max_examples=20,
+        deadline=None,
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.differing_executors,
+        ],
+    )
+    @given(
+        revisions=st.lists(
+            st.tuples(st.integers(0, 2), st.integers(0, 6), st.integers(-50, 50)),
+            max_size=12,
+            unique_by=lambda row: row[:2],
+        ),
+        as_of=st.integers(0, 7),
+    )
+    def test_as_of_agrees_with_reading_the_history_by_hand(
+        self, history, revisions: list[tuple[int, int, int]], as_of: int
+    ) -> None:
+        """A revision becomes known at the hour of its number."""
+        historian = history(
+            all_logged(
+                *(
+                    made.window(T0 + w * 5 * MINUTE, [v], revision=r, known=T0 + r * HOUR)
+                    for w, r, v in revisions
+                )
+            )
+        )
+        expected = {}
+        for w, r, v in sorted(revisions):
+            if r <= as_of:
+                expected[T0 + w * 5 * MINUTE] = float(v)
+        rows = historian.as_of(HistoryClass.WINDOWS, T0, T0 + DAY, as_of=T0 + as_of * HOUR)
+        times = rows["valid_time"].cast(pa.int64()).to_pylist()
+        assert dict(zip(times, column(rows, "value"), strict=True)) == expected
