@@ -175,13 +175,16 @@ class _Shell:
     async def _commit(self, positions: Mapping[Partition, int]) -> bool:
         if not positions:
             return True
-        offsets = {TP(p.topic, p.number): offset for p, offset in positions.items()}
         # The public commit() takes acknowledged events only, and would need every one of them.
         consumer: Any = self._app.consumer
-        return bool(await consumer._commit(offsets))
+        return bool(await consumer._commit(_offsets(positions)))
 
     async def _assigned(self, *_: object, **__: object) -> None:
-        """Take states over; Faust seeks to what is committed right after this signal."""
+        """Take states over and go back, or on, to where their checkpoints were taken.
+
+        Right after this signal Faust seeks to what is committed, so that is set too; alone it
+        would not do, for a committed offset of 0 is not sought.
+        """
         try:
             assigned = self._app.consumer.assignment()
             positions = self._keeper.take_over(Partition(tp.topic, tp.partition) for tp in assigned)
@@ -190,7 +193,9 @@ class _Shell:
                 stage=self._keeper.stage.name,
                 positions={f"{p.topic}/{p.number}": at for p, at in positions.items()},
             )
-            if not await self._commit(positions):
+            if await self._commit(positions):
+                await self._app.consumer.seek_wait(_offsets(positions))
+            else:
                 # A further rebalance has begun; until it ends nothing here is ours.
                 self._keeper.let_go()
         except Exception as error:
@@ -214,6 +219,10 @@ class _Shell:
         self._keeper.let_go()
         await self._app.crash(error)
         await asyncio.Event().wait()
+
+
+def _offsets(positions: Mapping[Partition, int]) -> dict[TP, int]:
+    return {TP(partition.topic, partition.number): at for partition, at in positions.items()}
 
 
 def _credentials(security: Mapping[str, str]) -> Credentials | None:
