@@ -266,7 +266,7 @@ class Estimator:
             removed=removals,
             objective=fit.objective,
             degrees_of_freedom=dof,
-            plausible=fit.converged and (dof <= 0 or fit.objective <= limit * dof),
+            plausible=fit.converged and bool(dof <= 0 or fit.objective <= limit * dof),
             converged=fit.converged,
             iterations=iterations,
             gain_renewed=fit.gain_renewed,
