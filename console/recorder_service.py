@@ -12,7 +12,7 @@ from console.log_access import open_reader
 from console.redis_access import open_redis
 from console.run_file import RunFile
 from records.envelope import watermark_of
-from records.log import LogReader, LogRecord, Partition
+from records.log import LogReader, Partition
 from records.topics import topic_name
 from storage.filing import RECORDED_TOPICS
 from storage.historian_writer import HistorianWriter
@@ -81,10 +81,7 @@ def take_available(
             if records:
                 taken += recorder.take(records)
                 reached = max(
-                    (t for t in (reached, _watermark(records[-1])) if t is not None), default=None
+                    (t for t in (reached, watermark_of(records[-1].headers)) if t is not None),
+                    default=None,
                 )
     return taken, reached
-
-
-def _watermark(record: LogRecord) -> int | None:
-    return watermark_of(record.headers)

@@ -14,7 +14,7 @@ from console.errors import BadInputError
 from console.json_file import check_json_target, write_json
 from console.progress import share_progress
 from ingest.dataset import read_dataset
-from records.time import format_time, parse_duration, parse_time
+from records.time import HOUR, format_time, parse_duration, parse_time
 from stream.lead_scores import LeadRow
 from stream.replay import Replay, ReplayOptions, TooShortError, replay_dataset
 from stream.stage import Issued, Outcome
@@ -110,12 +110,15 @@ def _print(console: Console, result: Replay, wall_s: float) -> None:
     table.add_column("lead")
     for method in methods:
         table.add_column(method, justify="right")
-    cells: dict[tuple[str, str], dict[str, LeadRow]] = {}
+    cells: dict[str, dict[str, dict[str, float]]] = {}
     for row in levels:
-        cells.setdefault((row.level, row.lead), {})[row.method] = row
-    for (level, lead), by_method in cells.items():
-        scores = [by_method[method].mape if method in by_method else math.nan for method in methods]
-        table.add_row(level, lead, *(f"{v:.2f}" if math.isfinite(v) else "-" for v in scores))
+        cells.setdefault(row.level, {}).setdefault(_lead(row), {})[row.method] = row.mape
+    for level, leads in cells.items():
+        for lead, by_method in leads.items():
+            scores = [by_method.get(method, math.nan) for method in methods]
+            shown = (f"{score:.2f}" if math.isfinite(score) else "-" for score in scores)
+            table.add_row(level, lead, *shown)
+        table.add_section()
     console.print(table)
     console.print(
         f"{format_time(result.start)} to {format_time(result.end)}: {result.records_in:,} records "
@@ -129,12 +132,18 @@ def _print(console: Console, result: Replay, wall_s: float) -> None:
         )
 
 
+def _lead(row: LeadRow) -> str:
+    """A lead as the contract names it: ``PTnH`` for whole hours."""
+    hours, rest = divmod(parse_duration(row.lead), HOUR)
+    return row.lead if rest else f"PT{hours}H"
+
+
 def _json(result: Replay, wall_s: float) -> dict[str, object]:
     rows = [
         {
             "series": row.series,
             "level": row.level,
-            "lead": row.lead,
+            "lead": _lead(row),
             "method": row.method,
             "n": row.n,
             "mape": row.mape if math.isfinite(row.mape) else None,
