@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from forecasting.hierarchy import Hierarchy
 from forecasting.scores import score
-from records.time import format_duration
+from records.time import HOUR, format_duration
 
 __all__ = ["LeadRow", "LeadScores"]
 
@@ -93,7 +93,7 @@ class LeadScores:
             actual[inside] = truth[valid[inside]]
             for method, kept in self._kept.items():
                 forecast = np.stack(kept)[:, number, :]
-                found += self._judged(format_duration(lead), method, actual, forecast)
+                found += self._judged(_lead_name(lead), method, actual, forecast)
         return found
 
     def _judged(
@@ -118,3 +118,8 @@ class LeadScores:
             )
         ]
         return rows
+
+
+def _lead_name(lead: int) -> str:
+    """Leads are told in hours, days too: PT24H."""
+    return format_duration(lead) if lead % HOUR else f"PT{lead // HOUR}H"
