@@ -1,0 +1,163 @@
+"""Rolling origins over a test window: refitted by month, issued at every origin, nothing leaked.
+
+What an origin may use ends at the origin: the mid-term model of a month is fitted on what precedes
+the month, the short-term models on the training window, their states on readings before the
+origin. Temperature is the actual one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.arrays import FloatArray, IntArray
+from forecasting.calendar import Calendar
+from forecasting.cross_validation import month_blocks
+from forecasting.gam import GamModel
+from forecasting.gam_fitting import fit_gam
+from forecasting.link import Link
+from forecasting.predictors import Predictors
+from forecasting.specification import GamSpecification
+from forecasting.stations import choose_station_weights
+from forecasting.training import History
+from forecasting.weather import blend_stations, smooth
+
+__all__ = ["MidTermBacktest", "mid_term_backtest", "week_bootstrap"]
+
+
+@dataclass(frozen=True, slots=True)
+class MidTermBacktest:
+    """Mid-term forecasts of series that share a weather zone.
+
+    Attributes
+    ----------
+    link
+        Scale of the series, fixed on the training window.
+    standard
+        Standardised loads, shape (n_times, n_series).
+    static
+        Forecast by the model fitted once on the training window, shape (n_times, n_series).
+    rolling
+        Held out by month in the training window; after it, by the model fitted on all that
+        precedes the month. Same scale and shape.
+    model
+        The model fitted once.
+    predictors
+        Of every interval.
+    """
+
+    link: Link
+    standard: FloatArray
+    static: FloatArray
+    rolling: FloatArray
+    model: GamModel
+    predictors: Predictors
+
+
+def mid_term_backtest(
+    calendar: Calendar,
+    history: History,
+    specification: GamSpecification,
+    n_train: int,
+) -> list[tuple[IntArray, MidTermBacktest]]:
+    """Fit on the first ``n_train`` intervals and month by month after them.
+
+    Station weights, where the history gives none, are chosen in the training window.
+
+    Returns
+    -------
+    list
+        (places of the series, backtest), one a weather zone.
+    """
+    columns = calendar.predictors(history.times)
+    blocks = month_blocks(calendar.day(history.times))
+    past = np.arange(n_train)
+    if history.stations is None:
+        everything = np.arange(len(history.series))
+        return [
+            (everything, _zone(calendar, history.load, columns, blocks, specification, n_train))
+        ]
+    weights = history.weights
+    if weights is None:
+        weights = choose_station_weights(
+            specification,
+            columns.rows(past),
+            history.stations[:n_train],
+            history.load[:n_train],
+            calendar.n_instants,
+            blocks[:n_train],
+        )
+    zones, place = np.unique(weights.round(9), axis=0, return_inverse=True)
+    weather, _ = smooth(blend_stations(history.stations, zones), calendar.n_instants)
+    out = []
+    for z in range(len(zones)):
+        members = np.flatnonzero(place.reshape(-1) == z)
+        own = columns.joined(weather.zone(z))
+        load = history.load[:, members]
+        out.append((members, _zone(calendar, load, own, blocks, specification, n_train)))
+    return out
+
+
+def _zone(
+    calendar: Calendar,
+    load: FloatArray,
+    predictors: Predictors,
+    blocks: IntArray,
+    specification: GamSpecification,
+    n_train: int,
+) -> MidTermBacktest:
+    n_instants = calendar.n_instants
+    past = np.arange(n_train)
+    fit = fit_gam(
+        specification, predictors.rows(past), load[:n_train], n_instants, blocks=blocks[:n_train]
+    )
+    model = fit.model
+    standard = model.link.forward(load)
+    static = model.predict_standard(predictors)
+    rolling = np.full_like(static, np.nan)
+    if fit.held_out is not None:
+        rolling[:n_train] = np.where(
+            np.isfinite(fit.held_out), standard[:n_train] - fit.held_out, static[:n_train]
+        )
+    for month in np.unique(blocks[n_train:]):
+        rows = np.flatnonzero(blocks == month)
+        rows = rows[rows >= n_train]
+        before = np.arange(rows[0])
+        refit = fit_gam(
+            model.design.specification,
+            predictors.rows(before),
+            load[before],
+            n_instants,
+            link=model.link,
+            smoothing=model.smoothing,
+        )
+        rolling[rows] = refit.model.predict_standard(predictors.rows(rows))
+    return MidTermBacktest(model.link, standard, static, rolling, model, predictors)
+
+
+def week_bootstrap(
+    errors: Mapping[str, FloatArray], week: IntArray, n_draws: int = 500, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """Return a 90 % interval of each mean error, drawing whole weeks with replacement.
+
+    Parameters
+    ----------
+    errors
+        Error of each origin (its mean over leads), shape (n_origins,), by name; NaN is left out.
+    week
+        Week of each origin, shape (n_origins,).
+    """
+    labels, place = np.unique(week, return_inverse=True)
+    draw = np.random.default_rng(seed).integers(0, len(labels), (n_draws, len(labels)))
+    out = {}
+    for name, values in errors.items():
+        known = np.isfinite(values)
+        total = np.bincount(place, np.where(known, values, 0.0), minlength=len(labels))
+        count = np.bincount(place, known.astype(np.float64), minlength=len(labels))
+        drawn = np.maximum(count[draw].sum(axis=1), 1.0)
+        means = total[draw].sum(axis=1) / drawn
+        low, high = np.quantile(means, [0.05, 0.95])
+        out[name] = (float(low), float(high))
+    return out
