@@ -15,21 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from records.log import Partition
-from records.time import format_duration, format_time
 from storage.historian_classes import CLASSES, HistoryClass
 from storage.historian_manifest import FileEntry, Manifest, read_manifest
+from storage.interval_means import TimeAxis, interval_means
 
 __all__ = ["Historian"]
 
 _FOREVER = 2**62
 _ATTEMPTS = 5
-
-# What the versions of one value are told apart by, and which of them counts.
-_KEYS = {
-    HistoryClass.WEATHER: "series, quantity, valid_time",
-    HistoryClass.EVENTS: 'series, type, name, valid_time, "partition", "offset"',
-}
-_RANK = {HistoryClass.METER_READS: "run DESC, version DESC"}
 
 
 class Historian:
@@ -97,17 +90,17 @@ class Historian:
         pyarrow.Table
             Columns of the class, by series and valid time.
         """
-        if "available_at" not in CLASSES[kept_as].schema.names:
-            raise ValueError(f"{kept_as} has no versions: use sql, or read its own method")
-        key = _KEYS.get(kept_as, "series, valid_time")
-        rank = _RANK.get(kept_as, "version DESC")
+        kept = CLASSES[kept_as]
+        if not kept.versioned:
+            raise ValueError(f"{kept_as} has no versions: use sql, or its own method")
+        key = ", ".join(f'"{name}"' for name in kept.key)
         chosen = "" if series is None else f"AND series IN ({_marks(series)})"
         query = f"""
             SELECT * FROM {kept_as.value}
             WHERE epoch_ns(valid_time) >= ? AND epoch_ns(valid_time) < ?
               AND epoch_ns(available_at) <= ? {chosen}
             QUALIFY row_number() OVER (
-              PARTITION BY {key} ORDER BY {rank}, available_at DESC, "offset" DESC) = 1
+              PARTITION BY {key} ORDER BY {kept.rank}, available_at DESC, "offset" DESC) = 1
             ORDER BY series, valid_time
         """
         parameters: list[Any] = [start, end, _FOREVER if as_of is None else as_of]
@@ -154,37 +147,9 @@ class Historian:
         ValueError
             When the axis is not whole steps, or a kept interval does not fit in a step.
         """
-        if step <= 0 or end < start or (end - start) % step:
-            raise ValueError(
-                f"{format_time(start)} to {format_time(end)} is not a whole number of steps"
-            )
-        n_steps = (end - start) // step
-        times = start + step * np.arange(n_steps, dtype=np.int64)
+        axis = TimeAxis(start, end, step)
         rows = self.as_of(source, start, end, series=series, as_of=as_of)
-        begin = _int64(rows["valid_time"])
-        length = _int64(rows["length_ns"])
-        position = (begin - start) // step
-        overhang = begin + length > start + (position + 1) * step
-        if overhang.any():
-            worst = int(length[overhang][0])
-            raise ValueError(
-                f"{source} holds intervals of {format_duration(worst)} that do not fit in steps "
-                f"of {format_duration(step)} from {format_time(start)}; take longer steps"
-            )
-        row_of = {name: row for row, name in enumerate(series)}
-        names = rows["series"].combine_chunks().dictionary_encode()
-        code = np.array([row_of[name] for name in names.dictionary.to_pylist()], np.int64)
-        value = rows["value"].to_numpy().astype(np.float64, copy=False)
-        known = np.isfinite(value)
-        cell = (code[names.indices.to_numpy()] * n_steps + position)[known]
-        weight = length[known].astype(np.float64)
-        size = len(series) * n_steps
-        covered = np.bincount(cell, weight, size)
-        total = np.bincount(cell, weight * value[known], size)
-        enough = (covered > 0) & (covered >= least_share * step)
-        values = np.full(size, np.nan)
-        np.divide(total, covered, out=values, where=enough)
-        return times, values.reshape(len(series), n_steps)
+        return axis.times, interval_means(rows, series, axis, least_share)
 
     def scada(self, start: int, end: int, *, points: Sequence[int] | None = None) -> pa.Table:
         """Measurements as received with times in ``[start, end)``, by point and time.
@@ -275,7 +240,3 @@ def _marks(values: Sequence[object]) -> str:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _int64(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    return np.asarray(column.cast(pa.int64()).to_numpy())

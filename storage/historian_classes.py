@@ -48,12 +48,23 @@ class Kept:
         Columns that compaction sorts by, so that queries read little.
     retention
         Kept at least this long after its date.
+    key
+        Columns that tell values apart, and not versions of one value.
+    rank
+        Which version of a value counts, before the last known and the last recorded.
     """
 
     schema: pa.Schema
     by_time: str
     order: tuple[str, ...]
     retention: timedelta
+    key: tuple[str, ...] = ("series", "valid_time")
+    rank: str = "version DESC"
+
+    @property
+    def versioned(self) -> bool:
+        """Whether values have versions, known from some time on."""
+        return "available_at" in self.schema.names
 
 
 _TIME = pa.timestamp("ns", "UTC")
@@ -142,6 +153,7 @@ CLASSES: dict[HistoryClass, Kept] = {
         "valid_time",
         ("series", "valid_time", "available_at"),
         _YEARS,
+        rank="run DESC, version DESC",
     ),
     HistoryClass.WEATHER: Kept(
         pa.schema(
@@ -157,6 +169,7 @@ CLASSES: dict[HistoryClass, Kept] = {
         "valid_time",
         ("series", "quantity", "valid_time", "available_at"),
         _YEARS,
+        key=("series", "quantity", "valid_time"),
     ),
     HistoryClass.WINDOWS: Kept(_WINDOW, "valid_time", ("series", "valid_time", "version"), _YEARS),
     HistoryClass.METER_INTERVALS: Kept(
@@ -228,6 +241,7 @@ CLASSES: dict[HistoryClass, Kept] = {
         "valid_time",
         ("series", "valid_time"),
         _YEARS,
+        key=("series", "type", "name", "valid_time", "partition", "offset"),
     ),
     HistoryClass.DEAD_LETTERS: Kept(
         pa.schema(

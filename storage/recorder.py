@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
+
+import pyarrow as pa
 
 from records.log import LogRecord, Partition
 from records.time import DAY
 from storage.columnar_buffer import ColumnarBuffer
 from storage.filing import file_record
 from storage.historian_classes import CLASSES, HistoryClass
-from storage.historian_writer import HistorianWriter, date_of
+from storage.historian_writer import date_of
 
-__all__ = ["Recorder"]
+__all__ = ["HistoryWriter", "Recorder"]
+
+
+class HistoryWriter(Protocol):
+    """What the recorder writes to: the embedded historian or a server's."""
+
+    def positions(self) -> dict[Partition, int]:
+        """Next offset to be recorded, by partition."""
+        ...
+
+    def commit(
+        self,
+        tables: Mapping[tuple[HistoryClass, str], pa.Table],
+        positions: Mapping[Partition, int],
+    ) -> None:
+        """Add rows by class and date, and move the positions; both or neither."""
+        ...
 
 
 class Recorder:
@@ -29,7 +47,7 @@ class Recorder:
         Rows waiting in memory before they are committed without a `flush`.
     """
 
-    def __init__(self, writer: HistorianWriter, *, max_rows: int = 1_000_000) -> None:
+    def __init__(self, writer: HistoryWriter, *, max_rows: int = 1_000_000) -> None:
         self._writer = writer
         self._max_rows = max_rows
         self._positions = writer.positions()
