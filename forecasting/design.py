@@ -54,6 +54,23 @@ class Design:
         """Name of the intercept and of each term."""
         return (INTERCEPT, *(term.name for term in self.specification.terms))
 
+    @cached_property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Range of each column that a spline reads.
+
+        Raises
+        ------
+        ValueError
+            If two terms give one column different ranges.
+        """
+        found: dict[str, tuple[float, float]] = {}
+        for term in self.specification.terms:
+            for column, bounds in term.ranges():
+                if found.setdefault(column, bounds) != bounds:
+                    msg = f"terms disagree on the range of {column!r}; give it one"
+                    raise ValueError(msg)
+        return found
+
     def blocks(self) -> list[tuple[slice, slice, Penalty]]:
         """Return (its columns, its smoothing parameters, its penalties) of each term."""
         out, first = [], 0

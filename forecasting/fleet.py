@@ -17,6 +17,7 @@ from forecasting.quantiles import QuantileModel
 from forecasting.reconciliation import Reconciler, wls
 from forecasting.residuals import ArModel
 from forecasting.weather import SmoothingState, blend_stations, smooth
+from forecasting.zones import zone_matrices
 
 __all__ = ["Fleet"]
 
@@ -108,13 +109,9 @@ class Fleet:
             return out, state, calendar
         zones = blend_stations(stations, self.station_weights)
         weather, after = smooth(zones, self.calendar.n_instants, state)
-        for z, (gam, members) in enumerate(zip(self.gams, self.members, strict=True)):
-            predictors = calendar.joined(weather.zone(z))
-            known = np.flatnonzero(predictors.known())
-            if len(known) == len(times):
-                out[:, members] = gam.predict_standard(predictors)
-            elif len(known):
-                out[np.ix_(known, members)] = gam.predict_standard(predictors.rows(known))
+        designs = zone_matrices([gam.design for gam in self.gams], calendar, weather.columns)
+        for gam, members, X in zip(self.gams, self.members, designs, strict=True):
+            out[:, members] = gam.standard(X, calendar.instant)
         return out, after, calendar
 
     def no_weather_yet(self) -> SmoothingState:

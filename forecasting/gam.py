@@ -54,11 +54,23 @@ class GamModel:
 
     def predict_standard(self, predictors: Predictors) -> FloatArray:
         """Return the forecast on the standardised link scale, shape (n_times, n_series)."""
-        X = self.design.matrix(predictors)
+        return self.standard(self.design.matrix(predictors), predictors.instant)
+
+    def standard(self, X: FloatArray, instant: IntArray) -> FloatArray:
+        """Return what ``predict_standard`` does from a design that is already there.
+
+        Parameters
+        ----------
+        X
+            Shape (n_times, n_columns); rows of NaN give NaN.
+        instant
+            Local instant of day of each row, shape (n_times,).
+        """
         out = np.empty((len(X), self.n_series))
-        for h, rows in enumerate(rows_by_instant(predictors.instant, len(self.coefficients))):
-            if len(rows):
-                out[rows] = X[rows] @ self.coefficients[h]
+        present, place = np.unique(instant, return_inverse=True)
+        for k, h in enumerate(present.tolist()):
+            rows = np.flatnonzero(place == k)
+            out[rows] = X[rows] @ self.coefficients[h]
         return out
 
     def predict(self, predictors: Predictors) -> FloatArray:

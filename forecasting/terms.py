@@ -13,6 +13,9 @@ from forecasting.splines import basis, dense_basis, difference_penalty, row_tens
 
 __all__ = ["Factor", "Linear", "Penalty", "Smooth", "Tensor", "Term", "term_from_facts"]
 
+Ranges: TypeAlias = tuple[tuple[str, tuple[float, float]], ...]
+"""Columns that splines read, with their ranges."""
+
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
@@ -64,6 +67,10 @@ class Linear:
         """Return the design columns, shape (n_times, 1)."""
         return np.asarray(predictors[self.column][:, None])
 
+    def ranges(self) -> Ranges:
+        """Return the ranges of the splines: none."""
+        return ()
+
     def penalty(self) -> Penalty:
         """Return the ridge penalty."""
         return Penalty.single(np.eye(1))
@@ -95,6 +102,10 @@ class Factor:
         return np.asarray(
             predictors[self.column][:, None] == np.arange(self.levels), dtype=np.float64
         )
+
+    def ranges(self) -> Ranges:
+        """Return the ranges of the splines: none."""
+        return ()
 
     def penalty(self) -> Penalty:
         """Return the ridge penalty."""
@@ -129,6 +140,10 @@ class Smooth:
     def block(self, predictors: Predictors) -> FloatArray:
         """Return the spline columns, shape (n_times, n_basis)."""
         return _spline(predictors[self.column], self.n_basis, self.bounds, self.cyclic)
+
+    def ranges(self) -> Ranges:
+        """Return the range of the column."""
+        return () if self.bounds is None else ((self.column, self.bounds),)
 
     def penalty(self) -> Penalty:
         """Return the second-difference penalty."""
@@ -169,6 +184,11 @@ class Tensor:
             for i in (0, 1)
         )
         return row_tensor(first, second)
+
+    def ranges(self) -> Ranges:
+        """Return the range of each column."""
+        named = zip(self.columns, self.bounds, strict=True)
+        return tuple((column, bounds) for column, bounds in named if bounds is not None)
 
     def penalty(self) -> Penalty:
         """Return the penalties along the first and the second column."""
