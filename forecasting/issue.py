@@ -81,7 +81,7 @@ def issue(
     calendar, tree = fleet.calendar, reconciler.hierarchy
     times = state.end_ns + calendar.step_ns * np.arange(n_steps, dtype=np.int64)
     mid_term, _, predictors = fleet.predict_standard(times, stations, state.weather)
-    short_term = mid_term + fleet.ar.forecast(state.residuals, n_steps)
+    short_term = mid_term + fleet.ar.forecast(state.residuals, predictors.instant)
     naive = seasonal_naive(state.loads, calendar.n_instants, n_steps)
     usable = fleet.usable & np.isfinite(mid_term).all(axis=0)
     base = np.where(usable, fleet.link.inverse(np.where(usable, short_term, 0.0)), naive)

@@ -56,11 +56,11 @@ class LiveState:
         """
         step = fleet.calendar.step_ns
         times = self.end_ns + step * np.arange(len(load), dtype=np.int64)
-        mid_term, weather, _ = fleet.predict_standard(times, stations, self.weather)
+        mid_term, weather, calendar = fleet.predict_standard(times, stations, self.weather)
         fresh = fleet.link.forward(load) - mid_term
         keep = RECALL_DAYS * fleet.calendar.n_instants
         loads = np.concatenate([self.loads, load])[-keep:]
-        residuals = fleet.ar.advanced(self.residuals, fresh)
+        residuals = fleet.ar.advanced(self.residuals, fresh, calendar.instant)
         return LiveState(self.end_ns + step * len(load), weather, residuals, loads)
 
     def to_arrays(self) -> Artefact:

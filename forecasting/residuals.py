@@ -1,6 +1,9 @@
-"""The short-term model: seasonal autoregression of mid-term residuals, all series at once.
+"""The short-term model: a periodic seasonal autoregression of residuals, all series at once.
 
-The forecast of the residual decays to zero, so the short-term forecast joins the mid-term one.
+Each instant of the day has coefficients of its own (a periodic autoregression: Franses and Paap,
+Periodic Time Series Models, 2004), tied to those of the neighbouring instants, because residuals
+live differently in the morning ramp and at night. The forecast of the residual decays to zero, so
+the short-term forecast joins the mid-term one.
 """
 
 from __future__ import annotations
@@ -14,35 +17,39 @@ from forecasting.arrays import Artefact, FloatArray, IntArray
 __all__ = ["ArModel", "default_lags", "fit_ar"]
 
 _RIDGE = 1e-4
+_TIE = 0.03  # how strongly an instant is drawn to the coefficients all share
+_REACH_HOURS = 1.0  # width of the kernel over which neighbouring instants are pooled
 _CHUNK = 64  # series a batch of normal equations, so that lagged copies stay in the cache
 
 
 def default_lags(n_instants: int, n_times: int | None = None) -> tuple[int, ...]:
-    """Return lags around the last hours, yesterday and a week ago, in intervals.
+    """Return lags around the last hours, the last days and a week ago, in intervals.
 
-    Lags that would leave less than three quarters of a short history to learn from are left out.
+    Lags longer than a quarter of a short history are left out.
 
     Examples
     --------
     >>> default_lags(24)
-    (1, 2, 3, 4, 23, 24, 25, 48, 72, 167, 168, 169)
+    (1, 2, 3, 4, 22, 23, 24, 25, 26, 47, 48, 49, 72, 96, 120, 144, 167, 168, 169)
     """
     d = n_instants
     recent = (1, 2, 3, 4, 6) if d >= 48 else (1, 2, 3, 4)
-    lags = {*recent, d - 1, d, d + 1, 2 * d, 3 * d, 7 * d - 1, 7 * d, 7 * d + 1}
+    days = (d - 2, d - 1, d, d + 1, d + 2, 2 * d - 1, 2 * d, 2 * d + 1, 3 * d, 4 * d, 5 * d, 6 * d)
+    lags = {*recent, *days, 7 * d - 1, 7 * d, 7 * d + 1}
     return tuple(sorted(k for k in lags if k > 0 and (n_times is None or 4 * k <= n_times)))
 
 
 @dataclass(frozen=True, slots=True)
 class ArModel:
-    """Autoregression on chosen lags, e_t = sum_k phi_k e_{t - lag_k} + innovation.
+    """Autoregression on chosen lags, e_t = sum_k phi_{h(t), k} e_{t - lag_k} + innovation.
 
     Attributes
     ----------
     lags
         In intervals, increasing.
     coefficients
-        phi, shape (n_lags, n_series).
+        phi by instant h of the day, shape (n_instants, n_lags, n_series); one row = the same at
+        every instant.
     innovation_sd
         Standard deviation of the one-step error, shape (n_series,).
     """
@@ -58,34 +65,38 @@ class ArModel:
 
     def chosen(self, series: IntArray) -> ArModel:
         """Return the model of some of the series."""
-        return ArModel(self.lags, self.coefficients[:, series], self.innovation_sd[series])
+        return ArModel(self.lags, self.coefficients[:, :, series], self.innovation_sd[series])
 
     def empty_history(self) -> FloatArray:
         """Return the history before any reading: zeros, shape (memory, n_series)."""
-        return np.zeros((self.memory, self.coefficients.shape[1]))
+        return np.zeros((self.memory, self.coefficients.shape[2]))
 
-    def forecast(self, history: FloatArray, n_steps: int) -> FloatArray:
-        """Return the expected residuals of the next intervals, shape (n_steps, n_series).
+    def forecast(self, history: FloatArray, instant: IntArray) -> FloatArray:
+        """Return the expected residuals of the next intervals, shape (n_steps, ..., n_series).
 
         Parameters
         ----------
         history
-            The last ``memory`` residuals or more, oldest first, shape (n, n_series), no NaN
-            (``advanced`` sees to that).
+            The last ``memory`` residuals or more, oldest first, shape (n, ..., n_series), no NaN
+            (``advanced`` sees to that). Axes between may hold origins.
+        instant
+            Instant of day of each step, shape (n_steps, ...).
         """
-        m = self.memory
-        buffer = np.empty((m + n_steps, history.shape[1]))
+        m, n_steps = self.memory, len(instant)
+        buffer = np.empty((m + n_steps, *history.shape[1:]))
         buffer[:m] = history[len(history) - m :]
-        scratch = np.empty(history.shape[1])
-        for t in range(m, m + n_steps):
-            row = buffer[t]
-            np.multiply(buffer[t - self.lags[0]], self.coefficients[0], out=row)
-            for lag, phi in zip(self.lags[1:], self.coefficients[1:], strict=True):
-                np.multiply(buffer[t - lag], phi, out=scratch)
+        own = instant % len(self.coefficients)
+        scratch = np.empty(history.shape[1:])
+        for step in range(n_steps):
+            row = buffer[m + step]
+            phi = self.coefficients[own[step]]
+            np.multiply(buffer[m + step - self.lags[0]], phi[..., 0, :], out=row)
+            for k, lag in enumerate(self.lags[1:], start=1):
+                np.multiply(buffer[m + step - lag], phi[..., k, :], out=scratch)
                 row += scratch
         return buffer[m:]
 
-    def advanced(self, history: FloatArray, residuals: FloatArray) -> FloatArray:
+    def advanced(self, history: FloatArray, residuals: FloatArray, instant: IntArray) -> FloatArray:
         """Return the history after new residuals; a missing one takes its one-step forecast.
 
         Parameters
@@ -94,24 +105,26 @@ class ArModel:
             Shape (memory, n_series), no NaN.
         residuals
             New residuals, oldest first, shape (n_new, n_series); NaN = missing.
+        instant
+            Instant of day of each of them, shape (n_new,).
         """
         m = self.memory
         joined = np.concatenate([history, residuals])
         gaps = ~np.isfinite(residuals)
         for step in np.flatnonzero(gaps.any(axis=1)):
-            expected = self.forecast(joined[step : step + m], 1)[0]
-            row = joined[m + step]
-            np.copyto(row, expected, where=gaps[step])
+            expected = self.forecast(joined[step : step + m], instant[step : step + 1])[0]
+            np.copyto(joined[m + step], expected, where=gaps[step])
         return joined[len(joined) - m :]
 
-    def innovations(self, residuals: FloatArray) -> FloatArray:
+    def innovations(self, residuals: FloatArray, instant: IntArray) -> FloatArray:
         """Return one-step errors, shape (n_times, n_series); NaN where a lag is missing."""
         out = np.full(residuals.shape, np.nan)
         m, n = self.memory, len(residuals)
+        own = instant % len(self.coefficients)
         if n > m:
             out[m:] = residuals[m:]
-            for lag, phi in zip(self.lags, self.coefficients, strict=True):
-                out[m:] -= phi * residuals[m - lag : n - lag]
+            for k, lag in enumerate(self.lags):
+                out[m:] -= self.coefficients[own[m:], k] * residuals[m - lag : n - lag]
         return out
 
     def to_arrays(self) -> Artefact:
@@ -127,11 +140,13 @@ class ArModel:
         return cls(lags, arrays["coefficients"], arrays["innovation_sd"])
 
 
-def fit_ar(residuals: FloatArray, lags: tuple[int, ...]) -> ArModel:
+def fit_ar(
+    residuals: FloatArray, lags: tuple[int, ...], instant: IntArray, n_instants: int
+) -> ArModel:
     """Fit the autoregression of every series by least squares.
 
     Intervals where the residual or one of its lags is missing are left out, series by series. A
-    series whose fit explodes is shrunk until its impulse response dies out.
+    series whose fit explodes is shrunk until its response to a shock dies out.
 
     Parameters
     ----------
@@ -139,52 +154,88 @@ def fit_ar(residuals: FloatArray, lags: tuple[int, ...]) -> ArModel:
         Held-out residuals of one mid-term model, shape (n_times, n_series); NaN = missing.
     lags
         In intervals, increasing.
+    instant
+        Instant of day of each interval, shape (n_times,).
+    n_instants
+        Instants of the day; 1 = the same coefficients all day.
     """
     n_series = residuals.shape[1]
-    coefficients = np.empty((len(lags), n_series))
+    coefficients = np.empty((n_instants, len(lags), n_series))
+    own = instant % n_instants
     for start in range(0, n_series, _CHUNK):
         part = slice(start, start + _CHUNK)
-        coefficients[:, part] = _least_squares(residuals[:, part], lags)
+        coefficients[:, :, part] = _least_squares(residuals[:, part], lags, own, n_instants)
     stable = _stabilised(coefficients, lags)
     model = ArModel(lags, stable, np.ones(n_series))
-    errors = model.innovations(residuals)
-    known = np.isfinite(errors)
-    square = np.where(known, errors, 0.0) ** 2
-    sd = np.sqrt(square.sum(axis=0) / np.maximum(known.sum(axis=0), 1))
-    return ArModel(lags, stable, sd)
+    square, count = np.zeros(n_series), np.zeros(n_series)
+    for start in range(0, n_series, _CHUNK):
+        members = np.arange(start, min(start + _CHUNK, n_series))
+        errors = model.chosen(members).innovations(residuals[:, members], instant)
+        known = np.isfinite(errors)
+        square[members] = (np.where(known, errors, 0.0) ** 2).sum(axis=0)
+        count[members] = known.sum(axis=0)
+    return ArModel(lags, stable, np.sqrt(square / np.maximum(count, 1.0)))
 
 
-def _least_squares(residuals: FloatArray, lags: tuple[int, ...]) -> FloatArray:
-    m, n = lags[-1], len(residuals)
+def _least_squares(
+    residuals: FloatArray, lags: tuple[int, ...], own: IntArray, n_instants: int
+) -> FloatArray:
+    """Return coefficients by instant, shape (n_instants, n_lags, n_series)."""
+    m, n, n_lags = lags[-1], len(residuals), len(lags)
+    n_series = residuals.shape[1]
     if n <= m:
-        return np.zeros((len(lags), residuals.shape[1]))
-    series = np.ascontiguousarray(residuals.T)
-    target = series[:, m:]
-    lagged = np.stack([series[:, m - lag : n - lag] for lag in lags], axis=1)
-    known = np.isfinite(target) & np.isfinite(lagged).all(axis=1)
-    lagged = np.where(known[:, None, :], lagged, 0.0)
-    target = np.where(known, target, 0.0)
-    A = lagged @ lagged.transpose(0, 2, 1)
-    b = lagged @ target[:, :, None]
-    ridge = _RIDGE * np.trace(A, axis1=1, axis2=2) / len(lags) + 1e-12
-    A += ridge[:, None, None] * np.eye(len(lags))
-    return np.asarray(np.linalg.solve(A, b)[:, :, 0].T, dtype=np.float64)
+        return np.zeros((n_instants, n_lags, n_series))
+    A = np.zeros((n_series, n_instants, n_lags, n_lags))
+    b = np.zeros((n_series, n_instants, n_lags))
+    shift = np.array(lags)[:, None]
+    for h in range(n_instants):
+        rows = np.flatnonzero(own[m:] == h) + m
+        target = residuals[rows].T
+        lagged = residuals[rows[None, :] - shift].transpose(2, 0, 1)
+        known = np.isfinite(target) & np.isfinite(lagged).all(axis=1)
+        lagged = np.where(known[:, None, :], lagged, 0.0)
+        A[:, h] = lagged @ lagged.transpose(0, 2, 1)
+        b[:, h] = (lagged @ np.where(known, target, 0.0)[:, :, None])[:, :, 0]
+    shared = _ridge_solve(A.sum(axis=1), b.sum(axis=1), _RIDGE)
+    if n_instants == 1:
+        return shared.T[None]
+    kernel = _kernel(n_instants)
+    A = np.tensordot(kernel, A, axes=(1, 1)).transpose(1, 0, 2, 3)
+    b = np.tensordot(kernel, b, axes=(1, 1)).transpose(1, 0, 2)
+    left = b - (A @ shared[:, None, :, None])[..., 0]
+    own_part = _ridge_solve(A, left, _TIE)
+    return np.asarray((shared[:, None] + own_part).transpose(1, 2, 0))
+
+
+def _ridge_solve(A: FloatArray, b: FloatArray, ridge: float) -> FloatArray:
+    n_lags = A.shape[-1]
+    load = ridge * np.trace(A, axis1=-2, axis2=-1) / n_lags + 1e-12
+    return np.asarray(
+        np.linalg.solve(A + load[..., None, None] * np.eye(n_lags), b[..., None])[..., 0]
+    )
+
+
+def _kernel(n_instants: int) -> FloatArray:
+    """Return circular Gaussian weights between instants, shape (n_instants, n_instants)."""
+    steps = np.abs(np.arange(n_instants)[:, None] - np.arange(n_instants))
+    hours = np.minimum(steps, n_instants - steps) * 24.0 / n_instants
+    return np.asarray(np.exp(-0.5 * (hours / _REACH_HOURS) ** 2))
 
 
 def _stabilised(coefficients: FloatArray, lags: tuple[int, ...]) -> FloatArray:
-    """Shrink the series whose impulse response does not die out."""
+    """Shrink the series whose response to a shock does not die out."""
     out = coefficients.copy()
     m = lags[-1]
-    suspects = np.flatnonzero(np.abs(out).sum(axis=0) >= 1.0)
+    suspects = np.flatnonzero((np.abs(out).sum(axis=1) >= 1.0).any(axis=0))
+    shock = np.random.default_rng(0).normal(size=m)[:, None]  # excites every direction
+    instant = np.arange(6 * m, dtype=np.int64)
     for _ in range(60):
         if not len(suspects):
             break
-        impulse = np.zeros((m, len(suspects)))
-        impulse[-1] = 1.0
-        model = ArModel(lags, out[:, suspects], np.ones(len(suspects)))
-        response = model.forecast(impulse, 6 * m)
+        model = ArModel(lags, out[:, :, suspects], np.ones(len(suspects)))
+        response = model.forecast(np.repeat(shock, len(suspects), axis=1), instant)
         early = np.abs(response[2 * m : 4 * m]).sum(axis=0)
         late = np.abs(response[4 * m :]).sum(axis=0)
         suspects = suspects[(late > 0.9 * early) & (late > 1e-6)]
-        out[:, suspects] *= 0.97
+        out[:, :, suspects] *= 0.97
     return out

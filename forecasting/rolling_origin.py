@@ -53,7 +53,9 @@ def choose_origins(
     return Origins(rows[::-1], n_steps)
 
 
-def short_term_errors(model: ArModel, residuals: FloatArray, origins: Origins) -> FloatArray:
+def short_term_errors(
+    model: ArModel, residuals: FloatArray, origins: Origins, instant: IntArray
+) -> FloatArray:
     """Return actual minus forecast on the link scale, shape (n_origins, n_steps, n_series).
 
     Parameters
@@ -63,14 +65,12 @@ def short_term_errors(model: ArModel, residuals: FloatArray, origins: Origins) -
     residuals
         Held-out residuals, shape (n_times, n_series); NaN = missing: as a target it stays NaN,
         as a past value it counts as zero.
+    instant
+        Instant of day of each interval, shape (n_times,).
     """
-    n_series = residuals.shape[1]
-    n_origins = len(origins.rows)
-    if not n_origins:
-        return np.empty((0, origins.n_steps, n_series))
+    if not len(origins.rows):
+        return np.empty((0, origins.n_steps, residuals.shape[1]))
     past = np.where(np.isfinite(residuals), residuals, 0.0)
     windows = sliding_window_view(past, model.memory, axis=0)[origins.rows - model.memory]
-    history = windows.transpose(2, 0, 1).reshape(model.memory, -1)
-    wide = ArModel(model.lags, np.tile(model.coefficients, (1, n_origins)), model.innovation_sd)
-    forecast = wide.forecast(history, origins.n_steps).reshape(-1, n_origins, n_series)
+    forecast = model.forecast(windows.transpose(2, 0, 1), instant[origins.targets()].T)
     return np.asarray(residuals[origins.targets()] - forecast.transpose(1, 0, 2))

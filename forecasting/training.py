@@ -124,7 +124,8 @@ def train(
         gams.append(fit.model)
         if fit.held_out is not None:
             held_out[:, members] = fit.held_out
-    ar = residual(held_out, default_lags(calendar.n_instants, len(history.times)))
+    lags = default_lags(calendar.n_instants, len(history.times))
+    ar = residual(held_out, lags, predictors.instant, calendar.n_instants)
     reasons = [""] * len(history.series)
     for z, gam in enumerate(gams):
         for place, reason in zip(np.flatnonzero(zone == z), gam.reasons, strict=True):
@@ -142,7 +143,8 @@ def train(
         trained_until_ns=int(history.times[-1]) + calendar.step_ns,
     )
     fleet = _with_errors(fleet, history, held_out, n_steps, probabilities)
-    residuals = fleet.ar.advanced(fleet.ar.empty_history(), held_out[-2 * fleet.ar.memory :])
+    recent = slice(-2 * ar.memory, None)
+    residuals = ar.advanced(ar.empty_history(), held_out[recent], predictors.instant[recent])
     loads = history.load[-RECALL_DAYS * calendar.n_instants :].astype(np.float64)
     state = LiveState(fleet.trained_until_ns, weather, residuals, loads)
     return TrainedFleet(fleet, state)
@@ -157,11 +159,11 @@ def _with_errors(
     origins = choose_origins(len(history.times), memory, n_steps, n_instants)
     if not len(origins.rows):
         return fleet
-    instant = fleet.calendar.instant(history.times)[origins.targets()]
+    instant = fleet.calendar.instant(history.times)
     parts, variance, reasons = [], [], list(fleet.reasons)
     for start in range(0, len(fleet.series), _CHUNK):
         members = np.arange(start, min(start + _CHUNK, len(fleet.series)))
-        errors = short_term_errors(fleet.ar.chosen(members), held_out[:, members], origins)
+        errors = short_term_errors(fleet.ar.chosen(members), held_out[:, members], origins, instant)
         link = fleet.link.chosen(members)
         actual = np.asarray(history.load[:, members], dtype=np.float64)
         test = compare_with_naive(errors, actual, link, origins, n_instants)
@@ -170,7 +172,7 @@ def _with_errors(
         replaced = np.array([bool(reason) for reason in reasons])[members]
         variance.append(np.where(replaced, test.naive_variance, test.model_variance))
         errors = np.where(replaced, test.naive_errors, errors)
-        parts.append(fit_quantiles(errors, instant, n_instants, probabilities))
+        parts.append(fit_quantiles(errors, instant[origins.targets()], n_instants, probabilities))
     return replace(
         fleet,
         quantiles=joined(parts),

@@ -35,6 +35,8 @@ class MidTermFit(Protocol):
 class ResidualFit(Protocol):
     """Fits autoregressions; ``residuals.fit_ar`` says what the arguments mean."""
 
-    def __call__(self, residuals: FloatArray, lags: tuple[int, ...]) -> ArModel:
+    def __call__(
+        self, residuals: FloatArray, lags: tuple[int, ...], instant: IntArray, n_instants: int
+    ) -> ArModel:
         """Return the fitted autoregressions. A backend may use lags of its own."""
         ...

@@ -14,7 +14,7 @@ import numpy as np
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from statsmodels.tsa.statespace.sarimax import SARIMAX
 
-from forecasting.arrays import FloatArray
+from forecasting.arrays import FloatArray, IntArray
 from forecasting.residuals import ArModel
 
 __all__ = ["fit_ar_by_statsmodels", "seasonal_model"]
@@ -22,13 +22,15 @@ __all__ = ["fit_ar_by_statsmodels", "seasonal_model"]
 _ORDER = 2
 
 
-def fit_ar_by_statsmodels(residuals: FloatArray, lags: tuple[int, ...]) -> ArModel:
+def fit_ar_by_statsmodels(
+    residuals: FloatArray, lags: tuple[int, ...], instant: IntArray, n_instants: int
+) -> ArModel:
     """Fit each series by statsmodels; arguments and result as ``fit_ar``.
 
-    Of ``lags`` only the day is used: the longest run of consecutive lags around it tells its
-    length. The fitted lags are 1 and 2, the day, and the day plus 1 and 2.
+    The lags are its own: 1 and 2, the day, and the day plus 1 and 2, with the same coefficients
+    at every instant; ``lags`` and ``instant`` are not read.
     """
-    day = _day(lags)
+    day = n_instants
     own = (1, 2, day, day + 1, day + 2)
     coefficients = np.zeros((len(own), residuals.shape[1]))
     sd = np.zeros(residuals.shape[1])
@@ -42,7 +44,7 @@ def fit_ar_by_statsmodels(residuals: FloatArray, lags: tuple[int, ...]) -> ArMod
         one, two, seasonal = (float(v) for v in fitted.params[:3])
         coefficients[:, s] = [one, two, seasonal, -one * seasonal, -two * seasonal]
         sd[s] = float(np.sqrt(fitted.scale))
-    return ArModel(own, coefficients, sd)
+    return ArModel(own, coefficients[None], sd)
 
 
 def seasonal_model(series: FloatArray, day: int) -> Any:
@@ -54,12 +56,3 @@ def seasonal_model(series: FloatArray, day: int) -> Any:
         trend=None,
         concentrate_scale=True,
     )
-
-
-def _day(lags: tuple[int, ...]) -> int:
-    """Return the middle of the first run of three consecutive lags above the recent ones."""
-    for before, middle, after in zip(lags, lags[1:], lags[2:], strict=False):
-        if middle > 2 * _ORDER + 2 and before == middle - 1 and after == middle + 1:
-            return middle
-    msg = f"lags {lags} do not hold a day (d - 1, d, d + 1)"
-    raise ValueError(msg)

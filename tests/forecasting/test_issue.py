@@ -53,7 +53,9 @@ def test_quantiles_do_not_cross_and_surround_the_mean(issued):
 def test_short_term_is_mid_term_plus_the_residual_forecast(trained, tree, ahead, issued):
     fleet, state = trained.fleet, trained.state
     mid, _, _ = fleet.predict_standard(issued.times, ahead, state.weather)
-    short = fleet.link.inverse(mid + fleet.ar.forecast(state.residuals, STEPS)).T
+    short = fleet.link.inverse(
+        mid + fleet.ar.forecast(state.residuals, fleet.calendar.instant(issued.times))
+    ).T
     np.testing.assert_allclose(issued.forecasts["gam_ar"], short, rtol=1e-9)
 
 
