@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -23,6 +24,11 @@ __all__ = ["ARROW_TYPE", "Limits", "decode_columns", "encode_columns"]
 ARROW_TYPE = "application/vnd.apache.arrow.stream"
 
 _META = b"gridcast"
+_OPTIONS = ipc.IpcWriteOptions()
+_DTYPES = {
+    kind: np.dtype(kind.to_pandas_dtype())
+    for kind in (pa.uint16(), pa.uint32(), pa.int32(), pa.int64(), pa.float32(), pa.float64())
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +43,11 @@ def encode_columns(
     schema: pa.Schema, columns: Mapping[str, Any], metadata: Mapping[str, object]
 ) -> bytes:
     """Write one record batch; `metadata` is kept as JSON in the schema."""
-    full = schema.with_metadata({_META: json.dumps(metadata, separators=(",", ":"))})
-    arrays = [pa.array(columns[field.name], type=field.type) for field in schema]
+    full = schema.with_metadata({_META: msgspec.json.encode(metadata)})
+    arrays = [_array(columns[field.name], field.type) for field in schema]
     batch = pa.RecordBatch.from_arrays(arrays, schema=full)
     sink = pa.BufferOutputStream()
-    with ipc.new_stream(sink, full) as writer:
+    with ipc.new_stream(sink, full, options=_OPTIONS) as writer:
         writer.write_batch(batch)
     return bytes(sink.getvalue())
 
@@ -96,6 +102,18 @@ def decode_columns(
         for field, column in zip(schema, batch.columns, strict=True)
     }
     return columns, metadata
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    """Arrow array of a column; one of numbers of the very type is not copied."""
+    if (
+        kind in _DTYPES
+        and isinstance(values, np.ndarray)
+        and values.dtype == _DTYPES[kind]
+        and values.flags.c_contiguous
+    ):
+        return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
+    return pa.array(values, type=kind)
 
 
 def _described(schema: pa.Schema) -> str:

@@ -128,7 +128,7 @@ class Roster:
             row = np.where(self.number[row] == number, row, -1).astype(np.int64)
         else:
             row = np.full(len(number), -1, np.int64)
-        ordered = np.sort(number)
+        ordered = number if (number[1:] > number[:-1]).all() else np.sort(number)
         self._last_numbers = number.copy()
         self._last = Located(
             row,

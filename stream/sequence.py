@@ -139,21 +139,23 @@ def judge(
     broken
         `Rule` bits, or None where no rule was broken.
     """
-    last, last_time = memory.value[rows], memory.time[rows]
-    elapsed = time - last_time
-    slack = table.slack[rows]
-    off = np.abs(value - last) > table.rate_per_ns[rows] * elapsed + slack
+    last = memory.value[rows]
     broken = None
-    size, reference = np.abs(value), np.abs(last)
-    factor = _THOUSAND / limits.slip_tolerance
-    slipped = (size > factor * reference) | (factor * size < reference)
-    if off.any() or slipped.any() or limits.check_sign:
-        broken = _against_last(
-            memory, table, limits, rows, time, value, credible & (elapsed <= limits.reference_age)
+    moved = np.abs(value - last) > table.slack[rows]
+    if moved.any():
+        # Less than noise breaks no rule, so only what moved is looked at closely.
+        chosen = np.flatnonzero(moved)
+        members = chosen if isinstance(rows, slice) else rows[chosen]
+        found = _against_last(
+            memory, table, limits, members, time[chosen], value[chosen], credible[chosen]
         )
+        if found.any():
+            broken = np.zeros(len(value), np.uint16)
+            broken[chosen] = found
+    since = time
     same = value == memory.same_value[rows]
-    since = np.where(same, memory.same_since[rows], time)
     if same.any():
+        since = np.where(same, memory.same_since[rows], time)
         stuck = same & table.moves[rows] & (time - since >= limits.frozen_after) & (value != 0.0)
         if stuck.any():
             broken = np.zeros(len(value), np.uint16) if broken is None else broken
@@ -163,7 +165,7 @@ def judge(
         memory.value[rows], memory.time[rows] = value, time
     else:
         memory.value[rows] = np.where(believed, value, last)
-        memory.time[rows] = np.where(believed, time, last_time)
+        memory.time[rows] = np.where(believed, time, memory.time[rows])
     memory.seen[rows] = time
     memory.same_value[rows], memory.same_since[rows] = value, since
     memory.trusted[rows] = believed
@@ -174,13 +176,15 @@ def _against_last(
     memory: Memory,
     table: RosterTable,
     limits: RuleLimits,
-    rows: Rows,
+    rows: npt.NDArray[np.int64],
     time: npt.NDArray[np.int64],
     value: npt.NDArray[np.float64],
-    judged: npt.NDArray[np.bool_],
+    credible: npt.NDArray[np.bool_],
 ) -> npt.NDArray[np.uint16]:
-    """Rule bits of readings that may be off the last believed value."""
+    """Rule bits of readings that differ from the last believed value by more than noise."""
     last, slack = memory.value[rows], table.slack[rows]
+    elapsed = time - memory.time[rows]
+    judged = credible & (elapsed <= limits.reference_age)
     rate = table.rate_per_ns[rows]
     size, reference = np.abs(value), np.abs(last)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -196,7 +200,7 @@ def _against_last(
         )
         broken[turned & (np.sign(value) != np.sign(last))] |= np.uint16(Rule.SIGN)
     change = np.abs(value - last)
-    off = judged & (broken == 0) & (change > rate * (time - memory.time[rows]) + slack)
+    off = judged & (broken == 0) & (change > rate * elapsed + slack)
     agrees = (memory.odd_time[rows] == memory.seen[rows]) & (
         np.abs(value - memory.odd_value[rows]) <= rate * (time - memory.odd_time[rows]) + slack
     )
