@@ -70,6 +70,11 @@ class NodeStates:
         """Times of the nodes, ns UTC, shape (n_nodes,)."""
         return self.start + NODE * np.arange(len(self.v), dtype=np.int64)
 
+    def between(self, start: int, end: int) -> NodeStates:
+        """The nodes of ``[start, end]`` (ns UTC, times of nodes)."""
+        part = slice((start - self.start) // NODE, (end - self.start) // NODE + 1)
+        return NodeStates(start, self.v[part], self.load[part])
+
     def at(self, times: npt.NDArray[np.int64]) -> tuple[Complexes, Complexes]:
         """Voltages and withdrawals at moments between the nodes, one row a moment."""
         node = np.minimum((times - self.start) // NODE, len(self.v) - 2)

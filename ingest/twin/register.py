@@ -19,6 +19,8 @@ SIGMA_INJECTION = 1.0
 
 _NUMBERS_AN_AREA = 10_000
 _BEYOND_NOISE = 8.0
+_UNKNOWN_UNIT = 0.25
+"""Size that a unit without one in the case may reach, as a share of all loads of the case."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,10 +145,11 @@ def _branches(network: Network) -> list[_Entry]:
 def _injections(network: Network) -> list[_Entry]:
     loads, units = network.loads, network.generators
     entries = []
-    largest = np.nan_to_num(units.p_max_mw)
+    unknown = _UNKNOWN_UNIT * loads.p_mw.sum()
+    largest = np.where(np.isfinite(units.p_max_mw), units.p_max_mw, unknown)
     for kind, table, range_mva in (
         (ElementKind.LOAD, loads, 3.0 * np.hypot(loads.p_mw, loads.q_mvar)),
-        (ElementKind.GENERATOR, units, 50.0 + 1.3 * np.maximum(largest, np.abs(units.q_mvar))),
+        (ElementKind.GENERATOR, units, 200.0 + 1.3 * np.maximum(largest, np.abs(units.q_mvar))),
     ):
         for quantity in (Quantity.ACTIVE, Quantity.REACTIVE):
             for name, bus, mva in zip(

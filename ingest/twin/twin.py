@@ -26,6 +26,7 @@ from ingest.twin.weather import (
     forecast_records,
     observation_records,
 )
+from ingest.twin.victoria import FIRST_HOUR, LAST_HOUR
 from network.model import Network
 from records.meter import MeterDocument, meter_record
 from records.points import PointRegister
@@ -101,6 +102,7 @@ class Twin:
     def __init__(self, network: Network, settings: TwinSettings) -> None:
         self.network = network
         self.settings = settings
+        _check_year(settings.start, settings.end)
         self._grid = Grid(network, LoadShapes.of(network, settings.seed))
         self._telemetry = telemetry_of(network, self._grid.bus_area)
         self.register: PointRegister = self._telemetry.register
@@ -120,7 +122,14 @@ class Twin:
         return [*by_area, (self._names["weather.v1"], 0)]
 
     def history(self, start: int, end: int) -> History:
-        """Hourly history over ``[start, end)`` (ns UTC, whole hours of 2014)."""
+        """Hourly history over ``[start, end)`` (ns UTC, whole hours of 2014).
+
+        Raises
+        ------
+        ValueError
+            When the period is not within the year of the load shapes.
+        """
+        _check_year(start, end)
         return history_of(self._grid, self.load_series, STATION, start, end, self.settings.seed)
 
     def batches(self, truth: Path | None = None) -> Iterator[Batch]:
@@ -141,7 +150,9 @@ class Twin:
         self._queue_weather(made.start, made.end, queue)
         for low in range(made.start - made.start % DAY, made.end, DAY):
             start, end = max(low, made.start), min(low + DAY, made.end)
-            states = grid.solve(start, end)
+            # Solved from midnight on, wherever the period starts: a power flow depends on where
+            # it starts from by its tolerance, and the same time must give the same bytes.
+            states = grid.solve(low, low + DAY).between(start, end)
             means = grid.interval_means(states)
             for document in metering.documents(start, means.load.real):
                 self._queue_document(document, queue)
@@ -203,3 +214,11 @@ class Twin:
         names = [f"branch:{row} {end} p_mw" for end in ends for row in range(self.network.n_branch)]
         values = np.concatenate([powers.s_from.real, powers.s_to.real], axis=1)
         return TimedTable(states.times[:upto], tuple(names), values)
+
+
+def _check_year(start: int, end: int) -> None:
+    if not FIRST_HOUR <= start < end <= LAST_HOUR:
+        raise ValueError(
+            f"{format_time(start)} to {format_time(end)} is not within the year of the load "
+            f"shapes, {format_time(FIRST_HOUR)} to {format_time(LAST_HOUR)}"
+        )

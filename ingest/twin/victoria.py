@@ -9,12 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from records.time import MINUTE
+from records.time import MINUTE, parse_time
 
-__all__ = ["TIMEZONE", "Victoria", "read_victoria"]
+__all__ = ["FIRST_HOUR", "LAST_HOUR", "STEP", "TIMEZONE", "Victoria", "read_victoria"]
 
 TIMEZONE = "Australia/Melbourne"
 STEP = 30 * MINUTE
+FIRST_HOUR = parse_time("2014-01-01T00:00:00+11:00")
+LAST_HOUR = parse_time("2014-12-31T14:00:00Z")
+"""The local year; its first hour, before the first row, takes that row's value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
