@@ -50,7 +50,7 @@ class ScadaSettings(_Section):
 
     scan_period: Duration = timedelta(seconds=30)
     """Time between two scans of one area."""
-    allowed_disorder: Duration = timedelta(minutes=1)
+    allowed_disorder: Duration = timedelta(seconds=20)
     """How far the measurements of one partition may come out of order before a window closes."""
     held_for: Duration = timedelta(minutes=15)
     """Age at which the typical value takes over from the last good one."""

@@ -20,13 +20,33 @@ class Role(StrEnum):
     """The services of a run."""
 
     REDIS = "redis"
+    PREPARE = "prepare"
+    GATEWAY = "gateway"
+    PROCESSOR = "processor"
+    FORECASTER = "forecaster"
+    RECORDER = "recorder"
     WATCHER = "watcher"
+    KAFKA = "kafka"
+    AREA = "area"
+    METERING = "metering"
+    ESTIMATION = "estimation"
+    FORECAST = "forecast"
 
 
 # Imported by the process that needs it only: each starts with what it uses.
 _SERVICES: dict[Role, tuple[str, str]] = {
     Role.REDIS: ("console.redis_service", "hold_redis"),
+    Role.PREPARE: ("console.prepare", "prepare"),
+    Role.GATEWAY: ("console.gateway", "send"),
+    Role.PROCESSOR: ("console.stage_service", "run_processor"),
+    Role.FORECASTER: ("console.stage_service", "run_forecaster"),
+    Role.RECORDER: ("console.recorder_service", "record"),
     Role.WATCHER: ("console.watcher", "watch"),
+    Role.KAFKA: ("console.kafka_service", "hold_kafka"),
+    Role.AREA: ("console.stage_service", "run_area"),
+    Role.METERING: ("console.stage_service", "run_metering"),
+    Role.ESTIMATION: ("console.stage_service", "run_estimation"),
+    Role.FORECAST: ("console.stage_service", "run_forecast"),
 }
 
 

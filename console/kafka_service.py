@@ -1,0 +1,23 @@
+"""The service that holds a run's own Apache Kafka, so that it ends with the run."""
+
+from __future__ import annotations
+
+import threading
+
+from console.local_kafka import LocalKafka
+from console.run_file import RunFile
+
+__all__ = ["ADDRESS_FILE", "hold_kafka"]
+
+ADDRESS_FILE = "kafka.address"
+
+
+def hold_kafka(run: RunFile, stop: threading.Event) -> None:
+    """Keep a broker running until asked to stop; its address is in the run's directory."""
+    address = run.directory / ADDRESS_FILE
+    with LocalKafka(run.directory / "kafka") as broker:
+        address.write_text(broker.bootstrap_servers)
+        try:
+            stop.wait()
+        finally:
+            address.unlink(missing_ok=True)

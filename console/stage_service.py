@@ -1,0 +1,99 @@
+"""The services that run stages: in one process over the embedded log, or as Faust workers."""
+
+from __future__ import annotations
+
+import threading
+
+from console.errors import BadInputError
+from console.log_access import kafka_connection, open_reader, open_writer
+from console.redis_access import open_redis
+from console.run_file import RunFile
+from console.scenario import read_scenario
+from console.service_outlet import ServiceOutlet, SlottedWriter
+from console.stages import STAGES_OF, slots_of, stage_named
+from storage.checkpoint_store import CheckpointStore
+from stream.runner import RunnerOptions, run_stages
+
+__all__ = [
+    "run_area",
+    "run_estimation",
+    "run_forecast",
+    "run_forecaster",
+    "run_metering",
+    "run_processor",
+]
+
+
+def run_processor(run: RunFile, stop: threading.Event) -> None:
+    """Validate, impute, aggregate and meter, over the embedded log."""
+    _run_together("processor", run, stop)
+
+
+def run_forecaster(run: RunFile, stop: threading.Event) -> None:
+    """Estimate the state and forecast, over the embedded log."""
+    _run_together("forecaster", run, stop)
+
+
+def run_area(run: RunFile, _stop: threading.Event) -> None:
+    """Validate, impute and aggregate, as a Faust worker."""
+    _run_faust("area", run)
+
+
+def run_metering(run: RunFile, _stop: threading.Event) -> None:
+    """Keep the versions of meter documents, as a Faust worker."""
+    _run_faust("metering", run)
+
+
+def run_estimation(run: RunFile, _stop: threading.Event) -> None:
+    """Estimate the state, as a Faust worker."""
+    _run_faust("estimation", run)
+
+
+def run_forecast(run: RunFile, _stop: threading.Event) -> None:
+    """Forecast, as a Faust worker."""
+    _run_faust("forecast", run)
+
+
+def _run_together(role: str, run: RunFile, stop: threading.Event) -> None:
+    settings = run.settings
+    scenario = read_scenario(run)
+    stages = [stage_named(name, run, scenario) for name in STAGES_OF[role]]
+    reader, client = open_reader(settings), open_redis(settings)
+    writer = SlottedWriter(open_writer(settings), slots_of(role, run, scenario))
+    outlet = ServiceOutlet(writer, client, settings.namespace, role)
+    checkpoints = CheckpointStore(
+        run.directory / "checkpoints", durable=settings.checkpoint.durable
+    )
+    options = RunnerOptions(checkpoint_every=settings.checkpoint.every)
+    try:
+        run_stages(stages, reader, outlet, checkpoints, options=options, stop=stop.is_set)
+    finally:
+        writer.close()
+        reader.close()
+        client.close()
+
+
+def _run_faust(name: str, run: RunFile) -> None:
+    """Run one stage until SIGTERM, which Faust takes itself."""
+    from stream.faust_worker import FaustOptions, run_faust
+
+    settings = run.settings
+    connection = kafka_connection(settings)
+    if connection is None:
+        raise BadInputError(f"worker {name} needs KAFKA_BOOTSTRAP_SERVERS")
+    stage = stage_named(name, run, read_scenario(run))
+    writer, client = open_writer(settings), open_redis(settings)
+    outlet = ServiceOutlet(writer, client, settings.namespace, name)
+    checkpoints = CheckpointStore(
+        run.directory / "checkpoints", durable=settings.checkpoint.durable
+    )
+    options = FaustOptions(
+        connection, instance=f"{name}-0", checkpoint_every=settings.checkpoint.every
+    )
+    try:
+        code = run_faust(stage, options, outlet, checkpoints)
+    finally:
+        writer.close()
+        client.close()
+    if code:
+        raise SystemExit(code)

@@ -1,0 +1,70 @@
+"""The stages of a run by name, made from its settings and its scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from console.history import training_set
+from console.run_file import RunFile
+from console.scenario import HISTORY_START, Scenario
+from console.settings import nanoseconds
+from records.topics import topic_name
+from storage.historian import Historian
+from stream.area import AreaSettings, AreaStage
+from stream.estimation import EstimationStage
+from stream.forecast_stage import ForecastStage
+from stream.imputation import FillLimits
+from stream.meter_check import CheckLimits
+from stream.metering import MeteringSettings, MeteringStage
+from stream.stage import Stage
+
+__all__ = ["STAGES_OF", "slots_of", "stage_named"]
+
+STAGES_OF: dict[str, tuple[str, ...]] = {
+    "processor": ("area", "metering"),
+    "forecaster": ("estimation", "forecast"),
+}
+"""Stages that share a process over the embedded log; over Kafka each has its own."""
+
+
+def stage_named(name: str, run: RunFile, scenario: Scenario) -> Stage[Any]:
+    """Return a stage of the run."""
+    space = run.settings.namespace
+    if name == "area":
+        return AreaStage(space, scenario.register, scenario.clock, _area_settings(run))
+    if name == "metering":
+        return MeteringStage(space, MeteringSettings(check=CheckLimits()))
+    if name == "estimation":
+        return EstimationStage(space, scenario.network, scenario.register)
+    if name == "forecast":
+        with Historian(run.directory / "historian") as historian:
+            training = training_set(historian, scenario.plan, HISTORY_START, run.start)
+        return ForecastStage(space, scenario.plan, training)
+    raise ValueError(f"there is no stage {name!r}")
+
+
+def slots_of(role: str, run: RunFile, scenario: Scenario) -> Mapping[str, int]:
+    """Partitions that a process writes instead of those its stages name.
+
+    Only over the embedded log, where the processor holds the partitions of the areas and the
+    first of the dead letters.
+    """
+    if role != "forecaster":
+        return {}
+    space, areas = run.settings.namespace, len(scenario.register.areas)
+    return {
+        topic_name(space, "dead-letter.v1"): 1,
+        topic_name(space, "finding.v1"): areas,
+    }
+
+
+def _area_settings(run: RunFile) -> AreaSettings:
+    scada = run.settings.scada
+    held_for = nanoseconds(scada.held_for)
+    return replace(
+        AreaSettings(),
+        disorder=nanoseconds(scada.allowed_disorder),
+        fill=FillLimits(switch_age=held_for),
+    )
