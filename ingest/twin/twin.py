@@ -20,13 +20,13 @@ from ingest.twin.metering import Metering
 from ingest.twin.register import telemetry_of
 from ingest.twin.shapes import LoadShapes
 from ingest.twin.truth import TimedTable, write_corruption, write_truth
+from ingest.twin.victoria import FIRST_HOUR, LAST_HOUR
 from ingest.twin.weather import (
     ISSUED_EVERY,
     STATION,
     forecast_records,
     observation_records,
 )
-from ingest.twin.victoria import FIRST_HOUR, LAST_HOUR
 from network.model import Network
 from records.meter import MeterDocument, meter_record
 from records.points import PointRegister
