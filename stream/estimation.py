@@ -1,0 +1,334 @@
+"""The stage of state estimation: from the live views of all areas to one consistent state.
+
+At every multiple of `cadence` the last view of each area at or before it is estimated, warm
+from the state before. A state is published for every such time, even where none could be made:
+then it is not valid and says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from network.errors import NetworkError
+from network.estimate import StateEstimate
+from network.estimator import Estimator
+from network.model import Network
+from records.deadletter import dead_letter_record
+from records.envelope import event_type, watermark_of
+from records.errors import Reason, RecordError
+from records.finding import Finding, findings_record
+from records.log import LogRecord, Partition
+from records.points import PointRegister
+from records.quality import NOT_BELIEVED, REPLACED
+from records.snapshot import Tree
+from records.state import NetworkState, Removal, state_record
+from records.time import MINUTE
+from records.topics import topic_name
+from records.view import VIEW_TYPE, ScadaView, decode_view
+from stream.join import Cut, CutJoin, JoinState, Share
+from stream.stage import Outcome, Scope
+from stream.telemetry_map import Scan, TelemetryMap
+
+__all__ = ["EstimationSettings", "EstimationStage", "EstimationState"]
+
+_UNMEASURED = np.uint16(NOT_BELIEVED | REPLACED)
+
+
+@dataclass(frozen=True, slots=True)
+class EstimationSettings:
+    """Settings of the stage.
+
+    Parameters
+    ----------
+    cadence
+        Event time between two estimates, ns.
+    stale
+        A view older than this counts as replaced values only, ns.
+    greatest_j
+        A converged estimate with more than this J per degree of freedom is not valid.
+    """
+
+    cadence: int = 5 * MINUTE
+    stale: int = 5 * MINUTE
+    greatest_j: float = 10.0
+
+
+@dataclass(slots=True)
+class EstimationState:
+    """Where the join stands, what was seen of each area, and where to start from.
+
+    Parameters
+    ----------
+    join
+        The join of the areas' views.
+    latest
+        The last view of each area at or before the last estimate.
+    ahead
+        Views later than the last estimate, by area, in order.
+    v
+        Voltages of the last valid state, per unit; empty before the first.
+    removed
+        What the last estimate rejected.
+    """
+
+    join: JoinState
+    latest: dict[int, ScadaView]
+    ahead: dict[int, list[ScadaView]]
+    v: npt.NDArray[np.complex128]
+    removed: frozenset[str]
+
+
+class EstimationStage:
+    """Estimates the state of a network over all areas.
+
+    Parameters
+    ----------
+    namespace
+        Namespace of the topics.
+    network
+        The network. Areas are numbered by the rank of their name; the losses of a branch
+        count for the area of its from bus.
+    register
+        The dated point register.
+    settings
+        Cadence and limits.
+    """
+
+    name = "estimation"
+    scope = Scope.ALL
+
+    def __init__(
+        self,
+        namespace: str,
+        network: Network,
+        register: PointRegister,
+        settings: EstimationSettings | None = None,
+    ) -> None:
+        self._settings = settings or EstimationSettings()
+        self._network = network
+        self._register = register
+        self._join = CutJoin(self._settings.cadence)
+        self._views = topic_name(namespace, "scada.view.v1")
+        self._states = topic_name(namespace, "network.state.v1")
+        self._findings = topic_name(namespace, "finding.v1")
+        self._dead = topic_name(namespace, "dead-letter.v1")
+        self.inputs = (self._views,)
+        names = np.unique(network.buses.area)
+        bus_area = np.searchsorted(names, network.buses.area)
+        self._branch_area = bus_area[network.branches.from_bus]
+        self._prepared: tuple[tuple[int, ...], _Prepared] | None = None
+
+    def initial(self, partitions: Sequence[Partition]) -> EstimationState:
+        """State before the first view."""
+        nothing = np.empty(0, np.complex128)
+        return EstimationState(self._join.initial(partitions), {}, {}, nothing, frozenset())
+
+    def step(
+        self, state: EstimationState, record: LogRecord
+    ) -> tuple[EstimationState, list[Outcome]]:
+        """Take a view in; estimate whenever it completes a cut."""
+        outcomes: list[Outcome] = []
+        try:
+            kind = event_type(record.headers)
+            if kind != VIEW_TYPE:
+                raise RecordError(Reason.UNKNOWN_TYPE, f"{kind[:80]} on a topic of views")
+            decode_view(record.value)
+        except RecordError as error:
+            return state, [dead_letter_record(self._dead, record, error, source=self.name)]
+        partition = Partition(record.topic, record.partition)
+        share = Share(kind, record.value, record.offset)
+        for cut in self._join.take(state.join, partition, share, watermark_of(record.headers)):
+            self._at(state, cut, outcomes)
+        return state, outcomes
+
+    def _at(self, state: EstimationState, cut: Cut, outcomes: list[Outcome]) -> None:
+        for partition, shares in cut.shares.items():
+            waiting = state.ahead.setdefault(partition.number, [])
+            waiting += [decode_view(share.value) for share in shares]
+            due = [view for view in waiting if view.scan_time <= cut.time]
+            if due:
+                # The last one of the greatest scan time: a correction replaces what it corrects.
+                newest = max(view.scan_time for view in due)
+                state.latest[partition.number] = [v for v in due if v.scan_time == newest][-1]
+            state.ahead[partition.number] = [v for v in waiting if v.scan_time > cut.time]
+        if not state.latest:
+            return
+        prepared = self._prepare(cut.time)
+        scan = prepared.scan(state.latest, cut.time - self._settings.stale)
+        estimate, reason = self._estimated(prepared.estimator, scan, state.v)
+        told = self._told(cut.time, scan, estimate, reason, prepared.map.names)
+        if told.valid and estimate is not None:
+            state.v = estimate.v
+        outcomes.append(state_record(self._states, told, cut.time))
+        rejected = {removal.point: removal for removal in told.removed}
+        findings = [
+            Finding(
+                removal.point,
+                "disputed",
+                cut.time,
+                removal.value,
+                f"about {removal.replacement:g}, what the rest of the network says",
+            )
+            for point, removal in rejected.items()
+            if point not in state.removed
+        ]
+        state.removed = frozenset(rejected)
+        if findings:
+            outcomes.append(findings_record(self._findings, 0, findings, self.name, cut.time))
+
+    def _prepare(self, time_ns: int) -> _Prepared:
+        """Return the estimator of the register in force, made anew only when that changes."""
+        tables = []
+        for area in self._register.areas:
+            try:
+                tables.append(self._register.at(area, time_ns))
+            except RecordError:
+                continue
+        key = tuple(table.valid_from for table in tables)
+        if self._prepared is None or self._prepared[0] != key:
+            points = tuple(point for table in tables for point in table.points)
+            mapped = TelemetryMap(self._network, points)
+            sizes = [len(table.points) for table in tables]
+            first = [sum(sizes[:k]) for k in range(len(sizes))]
+            prepared = _Prepared(
+                mapped,
+                Estimator(self._network, mapped.telemetry),
+                {table.area: (at, table.number) for table, at in zip(tables, first, strict=True)},
+                len(points),
+            )
+            self._prepared = key, prepared
+        return self._prepared[1]
+
+    def _estimated(
+        self, estimator: Estimator, scan: Scan, v: npt.NDArray[np.complex128]
+    ) -> tuple[StateEstimate | None, str]:
+        try:
+            start = v if len(v) else None
+            estimate = estimator.estimate(scan.value, sigma=scan.sigma, v0=start)
+        except NetworkError as error:
+            return None, str(error)
+        if not estimate.converged:
+            return estimate, f"not converged after {estimate.iterations} iterations"
+        if estimate.j_per_dof > self._settings.greatest_j:
+            return estimate, f"J/dof is {estimate.j_per_dof:.3g}: the scan contradicts itself"
+        return estimate, ""
+
+    def _told(
+        self,
+        time_ns: int,
+        scan: Scan,
+        estimate: StateEstimate | None,
+        reason: str,
+        names: tuple[str, ...],
+    ) -> NetworkState:
+        network = self._network
+        if estimate is None:
+            buses = np.full(network.n_bus, np.nan).tobytes()
+            flows = np.full(network.n_branch, np.nan).tobytes()
+            return NetworkState(
+                time_ns, network.name, False, reason, 0, float("nan"),
+                buses, buses, flows, flows, flows, flows, {}, [], scan.n_measured, scan.n_pseudo,
+            )  # fmt: skip
+        known = estimate.observed & (estimate.v != 0)
+        branches = network.branches
+        seen = known[branches.from_bus] & known[branches.to_bus]
+        if not reason and not known[np.abs(estimate.v) > 0].all():
+            reason = f"{np.count_nonzero(~known & (estimate.v != 0))} buses are not observable"
+        v = np.where(known, estimate.v, np.nan)
+        flow_from = np.where(seen, estimate.s_from_mva, np.nan + 1j * np.nan)
+        flow_to = np.where(seen, estimate.s_to_mva, np.nan + 1j * np.nan)
+        return NetworkState(
+            time_ns,
+            network.name,
+            estimate.converged and not estimate.j_per_dof > self._settings.greatest_j,
+            reason,
+            estimate.iterations,
+            estimate.j_per_dof,
+            np.abs(v).tobytes(),
+            np.rad2deg(np.angle(v)).tobytes(),
+            np.ascontiguousarray(flow_from.real).tobytes(),
+            np.ascontiguousarray(flow_from.imag).tobytes(),
+            np.ascontiguousarray(flow_to.real).tobytes(),
+            np.ascontiguousarray(flow_to.imag).tobytes(),
+            self._losses(estimate, seen),
+            [Removal(names[r.row], r.normalised, r.value, r.estimated) for r in estimate.removed],
+            scan.n_measured,
+            scan.n_pseudo,
+        )
+
+    def _losses(self, estimate: StateEstimate, seen: npt.NDArray[np.bool_]) -> dict[str, float]:
+        """Losses of the areas all of whose branches in service are observed, MW."""
+        live = self._network.branches.in_service
+        areas = np.unique(self._branch_area[live])
+        loss = np.where(live, estimate.loss_mw, 0.0)
+        total = np.bincount(self._branch_area, weights=loss)
+        unseen = np.bincount(self._branch_area, weights=live & ~seen)
+        return {str(area): float(total[area]) for area in areas.tolist() if not unseen[area]}
+
+    def dump(self, state: EstimationState) -> Tree:
+        """State as a tree."""
+        return {
+            "join": self._join.dump(state.join),
+            "latest": [_dump_view(view) for view in state.latest.values()],
+            "ahead": [_dump_view(view) for views in state.ahead.values() for view in views],
+            "v_real": state.v.real.copy(),
+            "v_imag": state.v.imag.copy(),
+            "removed": sorted(state.removed),
+        }
+
+    def load(self, tree: Tree) -> EstimationState:
+        """State from its tree."""
+        stored = cast("Mapping[str, Any]", tree)
+        ahead: dict[int, list[ScadaView]] = {}
+        for entry in stored["ahead"]:
+            ahead.setdefault(entry["area"], []).append(ScadaView(**entry))
+        return EstimationState(
+            self._join.load(stored["join"]),
+            {entry["area"]: ScadaView(**entry) for entry in stored["latest"]},
+            ahead,
+            stored["v_real"] + 1j * stored["v_imag"],
+            frozenset(stored["removed"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """An estimator, and where the points of each area stand among all points."""
+
+    map: TelemetryMap
+    estimator: Estimator
+    place: dict[int, tuple[int, npt.NDArray[np.uint32]]]
+    n_points: int
+
+    def scan(self, views: Mapping[int, ScadaView], oldest: int) -> Scan:
+        """Combine the areas' views; one before `oldest` (ns UTC) holds nothing measured."""
+        value = np.full(self.n_points, np.nan)
+        replaced = np.ones(self.n_points, np.bool_)
+        for area, view in views.items():
+            if area not in self.place or not len(view.point):
+                continue
+            first, numbers = self.place[area]
+            at = np.searchsorted(view.point, numbers)
+            at[at == len(view.point)] = 0
+            rows = np.flatnonzero(view.point[at] == numbers)
+            value[first + rows] = view.value[at[rows]]
+            if view.scan_time >= oldest:
+                replaced[first + rows] = (view.quality[at[rows]] & _UNMEASURED) != 0
+        return self.map.scan(value, replaced)
+
+
+def _dump_view(view: ScadaView) -> Tree:
+    return {
+        "area": view.area,
+        "scan_time": view.scan_time,
+        "version": view.version,
+        "point": np.asarray(view.point),
+        "value": np.asarray(view.value),
+        "quality": np.asarray(view.quality),
+        "age_s": np.asarray(view.age_s),
+    }

@@ -1,0 +1,234 @@
+"""State estimation from the areas' views: the IEEE 14-bus case in two areas."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from ingest.twin.register import telemetry_of
+from network.estimator import Estimator
+from network.model import Network
+from network.power_flow import PowerFlow
+from network.readers.matpower import network_from_matpower_text
+from records.finding import decode_findings
+from records.log import LogRecord, Outgoing, Partition
+from records.points import PointRegister
+from records.quality import Quality
+from records.snapshot import pack, unpack
+from records.state import NetworkState, as_floats, decode_state
+from records.time import MINUTE, SECOND, parse_time
+from records.topics import topic_name
+from records.view import ScadaView, view_record
+from stream.estimation import EstimationStage
+from stream.telemetry_map import PSEUDO_LEAST, TelemetryMap
+
+T0 = parse_time("2014-11-10T00:00:00Z")
+VIEWS = topic_name("test", "scada.view.v1")
+GOLDEN = Path(__file__).parents[1] / "golden"
+Values = dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    case = network_from_matpower_text((GOLDEN / "ieee14.m").read_text())
+    area = np.where(np.arange(case.n_bus) < 7, "a", "b")
+    return replace(
+        case,
+        buses=replace(case.buses, area=area),
+        loads=replace(case.loads, id=np.char.add("load:", case.loads.id.astype(str))),
+        generators=replace(case.generators, id=np.char.add("gen:", case.generators.id.astype(str))),
+    )
+
+
+@pytest.fixture(scope="module")
+def register(network: Network) -> PointRegister:
+    return telemetry_of(network, (network.buses.area == "b").astype(np.int64)).register
+
+
+@pytest.fixture(scope="module")
+def truth(network: Network, register: PointRegister) -> Values:
+    """What every point would read at the solved case."""
+    mapped = TelemetryMap(network, register.points)
+    v = PowerFlow(network).solve()
+    read = Estimator(network, mapped.telemetry).predict(v)
+    values: Values = {}
+    for name, value in zip(mapped.names, read.tolist(), strict=True):
+        values[name] = value
+    loads = network.loads
+    for k, load in enumerate(loads.id.tolist()):
+        values[f"{load} p_mw"] = float(loads.p_mw[k])
+        values[f"{load} q_mvar"] = float(loads.q_mvar[k])
+    for quantity in ("p_mw", "q_mvar"):
+        for unit, bus in zip(network.generators.id.tolist(), network.generators.bus, strict=True):
+            own, total = f"{unit} {quantity}", 0.0
+            for load, at in zip(loads.id.tolist(), loads.bus, strict=True):
+                if at == bus:
+                    total = values[f"{load} {quantity}"]
+                    values[own] = values[f"{load} {quantity} + {own}"] + total
+    for row, name in enumerate(network.buses.id.tolist()):
+        values[f"bus:{name} v_kv"] = float(abs(v[row]) * network.buses.base_kv[row])
+    return values
+
+
+@pytest.fixture
+def view(register: PointRegister) -> Callable[..., LogRecord]:
+    offsets = [itertools.count(), itertools.count()]
+
+    def make(
+        area: int, at_s: float, values: Values, quality: dict[str, Quality] | None = None
+    ) -> LogRecord:
+        table = register.at(area, T0)
+        read: npt.NDArray[np.float64] = np.array([values[p.id] for p in table.points])
+        bits = [int((quality or {}).get(p.id, Quality.GOOD)) for p in table.points]
+        time = T0 + int(at_s * SECOND)
+        n_points = len(table.points)
+        shown = ScadaView(
+            area,
+            time,
+            1,
+            table.number,
+            read,
+            np.array(bits, np.uint16),
+            np.zeros(n_points, np.float32),
+        )
+        sent = view_record(VIEWS, shown, time - 20 * SECOND)
+        return LogRecord(VIEWS, area, next(offsets[area]), time, sent.value, sent.key, sent.headers)
+
+    return make
+
+
+def drive(stage: EstimationStage, records: Sequence[LogRecord]) -> list[Any]:
+    state = stage.initial([Partition(VIEWS, 0), Partition(VIEWS, 1)])
+    outcomes: list[Any] = []
+    for record in records:
+        state, more = stage.step(state, record)
+        outcomes += more
+    return outcomes
+
+
+def states(outcomes: Sequence[Outgoing]) -> list[NetworkState]:
+    name = topic_name("test", "network.state.v1")
+    return [decode_state(o.value) for o in outcomes if o.topic == name]
+
+
+def scans(view: Any, truth: Values, seconds: Sequence[int], **given: Any) -> list[LogRecord]:
+    return [view(area, at, truth, **given) for at in seconds for area in (0, 1)]
+
+
+def test_exact_views_give_the_exact_state_and_its_losses(
+    network: Network, register: PointRegister, truth: Values, view: Any
+) -> None:
+    outcomes = drive(EstimationStage("test", network, register), scans(view, truth, [290, 330]))
+    (state,) = states(outcomes)
+    v = PowerFlow(network).solve()
+    assert state.time == T0 + 5 * MINUTE
+    assert (state.valid, state.reason, state.removed) == (True, "", [])
+    np.testing.assert_allclose(as_floats(state.v_pu), np.abs(v), atol=1e-6)
+    total = truth["branch:0 from p_mw"] + truth["branch:0 to p_mw"]
+    assert as_floats(state.p_from_mw)[0] + as_floats(state.p_to_mw)[0] == pytest.approx(total)
+    assert set(state.losses_mw) == {"0", "1"}
+    generated = sum(truth[f"{unit} p_mw"] for unit in network.generators.id.tolist())
+    loaded = float(network.loads.p_mw.sum())
+    assert sum(state.losses_mw.values()) == pytest.approx(generated - loaded, abs=1e-3)
+
+
+def test_the_last_view_at_or_before_the_time_is_estimated(
+    network: Network, register: PointRegister, truth: Values, view: Any
+) -> None:
+    later = {name: value * 1.001 for name, value in truth.items()}
+    records = [*scans(view, truth, [300]), *scans(view, later, [310, 330])]
+    (state,) = states(drive(EstimationStage("test", network, register), records))
+    assert state.j_per_dof < 1e-6
+
+
+def test_a_missing_area_leaves_a_state_from_pseudo_measurements(
+    network: Network, register: PointRegister, truth: Values, view: Any
+) -> None:
+    held = {point.id: Quality.MISSING | Quality.HELD for point in register.points}
+    records = [
+        view(0, 300, truth),
+        view(1, 300, truth, quality=held),
+        view(0, 330, truth),
+        view(1, 330, truth),
+    ]
+    (state,) = states(drive(EstimationStage("test", network, register), records))
+    assert state.valid
+    assert state.n_pseudo > 0
+    assert not np.isnan(as_floats(state.v_pu)).any()
+
+
+def test_a_gross_error_is_named_once(
+    network: Network, register: PointRegister, truth: Values, view: Any
+) -> None:
+    wrong = truth | {"branch:0 from p_mw": truth["branch:0 from p_mw"] + 40.0}
+    records = scans(view, wrong, [300, 330, 600, 630])
+    outcomes = drive(EstimationStage("test", network, register), records)
+    told = states(outcomes)
+    assert [[removal.point for removal in state.removed] for state in told] == [
+        ["branch:0 from p_mw"]
+    ] * 2
+    name = topic_name("test", "finding.v1")
+    found = [f for o in outcomes if o.topic == name for f in decode_findings(o.value)]
+    assert [(f.point, f.rule) for f in found] == [("branch:0 from p_mw", "disputed")]
+
+
+def test_a_state_that_cannot_be_made_is_told_with_its_reason(
+    network: Network, register: PointRegister, truth: Values, view: Any
+) -> None:
+    nothing = dict.fromkeys(truth, float("nan"))
+    (state,) = states(
+        drive(EstimationStage("test", network, register), scans(view, nothing, [300, 330]))
+    )
+    assert not state.valid
+    assert state.reason
+    assert np.isnan(as_floats(state.v_pu)).all()
+    assert state.losses_mw == {}
+
+
+def test_a_replaced_injection_is_a_pseudo_measurement_with_a_wide_sigma(
+    network: Network, register: PointRegister, truth: Values
+) -> None:
+    mapped = TelemetryMap(network, register.points)
+    value = np.array([truth[point.id] for point in register.points])
+    load = str(network.loads.id[0])
+    replaced = np.array([point.id == f"{load} p_mw" for point in register.points])
+    row = next(k for k, name in enumerate(mapped.names) if f"{load} p_mw" in name)
+    before = mapped.scan(value, np.zeros(len(value), np.bool_))
+    after = mapped.scan(value, replaced)
+    assert after.value[row] == before.value[row]
+    assert before.sigma[row] < 2.0
+    assert after.sigma[row] >= PSEUDO_LEAST
+    assert (before.n_pseudo, after.n_pseudo) == (0, 1)
+
+
+def test_a_replaced_flow_is_not_measured_at_all(
+    network: Network, register: PointRegister, truth: Values
+) -> None:
+    mapped = TelemetryMap(network, register.points)
+    value = np.array([truth[point.id] for point in register.points])
+    replaced = np.array([point.id == "branch:0 from p_mw" for point in register.points])
+    scan = mapped.scan(value, replaced)
+    assert np.isnan(scan.value[mapped.names.index("branch:0 from p_mw")])
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 5])
+def test_it_goes_on_from_a_checkpoint_and_areas_may_interleave(
+    cut: int, network: Network, register: PointRegister, truth: Values, view: Any
+) -> None:
+    records = scans(view, truth, [270, 300, 330, 600, 630])
+    stage = EstimationStage("test", network, register)
+    straight = drive(stage, records)
+    state = stage.initial([Partition(VIEWS, 0), Partition(VIEWS, 1)])
+    resumed: list[Any] = []
+    apart = [r for r in records if r.partition == 1] + [r for r in records if r.partition == 0]
+    for index, record in enumerate(apart):
+        if index == cut:
+            state = stage.load(unpack(pack(stage.dump(state))))
+        state, more = stage.step(state, record)
+        resumed += more
+    assert resumed == straight
