@@ -33,7 +33,7 @@ $(UV_STAMP):
 
 $(VENV_STAMP): $(UV_STAMP) pyproject.toml uv.lock
 	@env -u VIRTUAL_ENV UV_PYTHON="$$(cat .tools/python-path)" UV_PYTHON_DOWNLOADS=never \
-	  UV_PROJECT_ENVIRONMENT=.venv $(UV) sync --frozen --extra demo
+	  UV_PROJECT_ENVIRONMENT=.venv UV_COMPILE_BYTECODE=1 $(UV) sync --frozen --extra demo
 	@touch $@
 
 .PHONY: setup

@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -171,11 +172,13 @@ class LocalKafka:
         if not self._properties.exists():
             self._format(java, jars)
         command = [
+            sys.executable, "-P", "-m", "console.lifeline", str(os.getpid()),
             java, f"-Xmx{self.heap_mb}m", "-XX:+UseSerialGC", "-Dlog4j2.level=INFO",
             "-cp", f"{jars}/*", "kafka.Kafka", str(self._properties),
         ]  # fmt: skip
         with self._log.open("ab") as log:
             # A session of its own: Ctrl-C reaches the owner first, which then stops the broker.
+            # Should the owner be killed, the lifeline stops it.
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
