@@ -1,7 +1,8 @@
 """Metered energy against the SCADA means of the same load, over the same period.
 
 Both sides are joined by their watermarks, so the outcome does not depend on which came first.
-A finding is made when a meter and its telemetry come apart, not at every period while they are.
+A finding is made where a meter and its telemetry come apart: they were not in the period before,
+and had not been found so in this one. A batch that repeats a revision changes nothing.
 """
 
 from __future__ import annotations
@@ -42,60 +43,128 @@ class CheckLimits:
     apart_share: float = 0.05
     imputed_share: float = 0.2
     window: int = 5 * MINUTE
-    keep: int = 2 * DAY
+    keep: int = 3 * DAY
 
 
 @dataclass(slots=True)
-class CheckState:
-    """Means by start and series, MW; changed in place.
+class _Means:
+    """Mean powers of one interval, a column a series; MW, NaN where not to be compared."""
 
-    Parameters
-    ----------
-    metered
-        Period and net mean power by series, by period start.
-    scada
-        Mean power by series, NaN where not to be compared, by window start.
-    apart
-        Series that were apart when last compared.
-    """
-
-    metered: dict[int, tuple[int, dict[str, float]]]
-    scada: dict[int, dict[str, float]]
-    apart: set[str]
+    length: int
+    revision: npt.NDArray[np.int32]
+    mean: npt.NDArray[np.float64]
+    apart: npt.NDArray[np.bool_]
 
     @classmethod
-    def empty(cls) -> CheckState:
-        """Nothing known."""
-        return cls({}, {}, set())
+    def empty(cls, length: int) -> _Means:
+        return cls(length, np.empty(0, np.int32), np.empty(0), np.empty(0, np.bool_))
+
+    def widen(self, n_series: int) -> None:
+        more = n_series - len(self.mean)
+        if more > 0:
+            self.revision = np.append(self.revision, np.zeros(more, np.int32))
+            self.mean = np.append(self.mean, np.full(more, np.nan))
+            self.apart = np.append(self.apart, np.zeros(more, np.bool_))
+
+
+class CheckState:
+    """What is known of both sides, by the start of each interval; changed in place."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._place: dict[str, int] = {}
+        self._metered: dict[int, _Means] = {}
+        self._scada: dict[int, _Means] = {}
+
+    def take(
+        self,
+        batch: WindowBatch,
+        known: npt.NDArray[np.bool_],
+        *,
+        metered: bool,
+    ) -> npt.NDArray[np.int64]:
+        """Keep what is new in a batch and return its columns; NaN where not `known`."""
+        side = self._metered if metered else self._scada
+        means = side.setdefault(batch.start, _Means.empty(batch.length))
+        powers = np.isfinite(batch.energy_mwh) | metered
+        columns = np.array([self._column(name) for name in batch.series[powers]], np.int64)
+        means.widen(len(self._names))
+        newer = batch.revision[powers] > means.revision[columns]
+        columns = columns[newer]
+        means.revision[columns] = batch.revision[powers][newer]
+        means.mean[columns] = np.where(known, batch.mean, np.nan)[powers][newer]
+        return columns
+
+    def periods_of(self, window: int) -> list[int]:
+        """Return the starts of the metered periods that hold the window that starts then."""
+        return [s for s, means in self._metered.items() if s <= window < s + means.length]
+
+    def compare(
+        self, start: int, columns: npt.NDArray[np.int64], limits: CheckLimits
+    ) -> list[Finding]:
+        """Compare some series over one metered period."""
+        metered = self._metered[start]
+        if start % limits.window or metered.length % limits.window:
+            return []
+        parts = [self._scada.get(at) for at in range(start, start + metered.length, limits.window)]
+        windows = [part for part in parts if part is not None]
+        if len(windows) < len(parts):
+            return []
+        n_series = len(self._names)
+        for means in (metered, *windows):
+            means.widen(n_series)
+        scada = np.mean([part.mean[columns] for part in windows], axis=0)
+        meter = metered.mean[columns]
+        comparable = np.isfinite(scada) & np.isfinite(meter)
+        limit = limits.apart_mw + limits.apart_share * np.abs(meter)
+        apart = comparable & (np.abs(meter - scada) > limit)
+        new = apart & ~metered.apart[columns]
+        before = self._metered.get(start - metered.length)
+        if before is not None:
+            before.widen(n_series)
+            new &= ~before.apart[columns]
+        metered.apart[columns[comparable]] = apart[comparable]
+        return [
+            Finding(
+                self._names[columns[k]],
+                "meter_apart",
+                start,
+                float(meter[k]),
+                f"about {scada[k]:g} MW, the mean of the telemetry",
+            )
+            for k in np.flatnonzero(new).tolist()
+        ]
+
+    def forget(self, before: int) -> None:
+        """Drop intervals that start before `before` (ns UTC)."""
+        for side in (self._metered, self._scada):
+            for start in [start for start in side if start < before]:
+                del side[start]
+
+    def _column(self, name: str) -> int:
+        place = self._place.get(name)
+        if place is None:
+            place = self._place[name] = len(self._names)
+            self._names.append(name)
+        return place
 
     def dump(self) -> Tree:
         """State as a tree."""
         return {
-            "metered": [
-                [start, period, list(means), np.array(list(means.values()), np.float64)]
-                for start, (period, means) in self.metered.items()
-            ],
-            "scada": [
-                [start, list(means), np.array(list(means.values()), np.float64)]
-                for start, means in self.scada.items()
-            ],
-            "apart": sorted(self.apart),
+            "names": list(self._names),
+            "metered": _dump(self._metered),
+            "scada": _dump(self._scada),
         }
 
     @classmethod
     def load(cls, tree: Mapping[str, Any]) -> CheckState:
         """State from its tree."""
-        return cls(
-            {
-                start: (period, dict(zip(names, means.tolist(), strict=True)))
-                for start, period, names, means in tree["metered"]
-            },
-            {
-                start: dict(zip(names, means.tolist(), strict=True))
-                for start, names, means in tree["scada"]
-            },
-            set(tree["apart"]),
-        )
+        state = cls()
+        state._names = list(tree["names"])
+        state._place = {name: place for place, name in enumerate(state._names)}
+        state._metered = {start: _Means(*columns) for start, *columns in tree["metered"]}
+        state._scada = {start: _Means(*columns) for start, *columns in tree["scada"]}
+        return state
 
 
 def check_against_scada(
@@ -112,73 +181,29 @@ def check_against_scada(
     intervals, windows
         What became known up to `now` (ns UTC), in the order of their logs.
     """
-    touched: set[int] = set()
+    touched: dict[int, list[npt.NDArray[np.int64]]] = {}
     for batch in intervals:
-        _, means = state.metered.setdefault(batch.start, (batch.length, {}))
-        means.update(zip(batch.series, batch.mean.tolist(), strict=True))
-        touched.add(batch.start)
-    moved: set[int] = set()
+        columns = state.take(batch, np.isfinite(batch.mean), metered=True)
+        if len(columns):
+            touched.setdefault(batch.start, []).append(columns)
+    moved: dict[int, list[npt.NDArray[np.int64]]] = {}
     for batch in windows:
-        compared = batch.imputed_share <= limits.imputed_share
-        values = np.where(compared, batch.mean, np.nan)
-        state.scada.setdefault(batch.start, {}).update(
-            zip(batch.series, values.tolist(), strict=True)
-        )
-        moved.add(batch.start)
-    touched |= {
-        start
-        for start, (period, _) in state.metered.items()
-        if any(start <= window < start + period for window in moved)
-    }
+        columns = state.take(batch, batch.imputed_share <= limits.imputed_share, metered=False)
+        if len(columns):
+            moved.setdefault(batch.start, []).append(columns)
+    for window, parts in moved.items():
+        for start in state.periods_of(window):
+            touched.setdefault(start, []).extend(parts)
     findings = []
     for start in sorted(touched):
-        findings += _compared(state, start, limits)
-    for start in [start for start in state.metered if start < now - limits.keep]:
-        del state.metered[start]
-    for start in [start for start in state.scada if start < now - limits.keep]:
-        del state.scada[start]
+        columns = np.unique(np.concatenate(touched[start]))
+        findings += state.compare(start, columns, limits)
+    state.forget(now - limits.keep)
     return findings
 
 
-def _compared(state: CheckState, start: int, limits: CheckLimits) -> list[Finding]:
-    period, metered = state.metered[start]
-    parts = [state.scada.get(at) for at in range(start, start + period, limits.window)]
-    known = [part for part in parts if part is not None]
-    if len(known) < len(parts) or start % limits.window or period % limits.window:
-        return []
-    series = [name for name in metered if all(name in part for part in known)]
-    if not series:
-        return []
-    table = np.array([[part[name] for name in series] for part in known], np.float64)
-    scada = table.mean(axis=0)
-    meter = np.array([metered[name] for name in series], np.float64)
-    comparable = np.isfinite(scada) & np.isfinite(meter)
-    apart = comparable & (
-        np.abs(meter - scada) > limits.apart_mw + limits.apart_share * np.abs(meter)
-    )
-    findings = []
-    for index in np.flatnonzero(comparable).tolist():
-        name = series[index]
-        if apart[index] and name not in state.apart:
-            findings.append(_finding(name, start, meter, scada, index))
-        if apart[index]:
-            state.apart.add(name)
-        else:
-            state.apart.discard(name)
-    return findings
-
-
-def _finding(
-    name: str,
-    start: int,
-    meter: npt.NDArray[np.float64],
-    scada: npt.NDArray[np.float64],
-    index: int,
-) -> Finding:
-    return Finding(
-        name,
-        "meter_apart",
-        start,
-        float(meter[index]),
-        f"about {scada[index]:g} MW, the mean of the telemetry",
-    )
+def _dump(side: Mapping[int, _Means]) -> Tree:
+    return [
+        [start, means.length, means.revision, means.mean, means.apart]
+        for start, means in side.items()
+    ]

@@ -102,7 +102,7 @@ class MeteringStage:
         return MeteringState(
             partitions[0].number,
             MeterVersions(),
-            CheckState.empty(),
+            CheckState(),
             self._join.initial(partitions),
         )
 
