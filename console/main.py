@@ -16,8 +16,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from console import dead_letters, forecast_show, topics
+from console.demo import demo
 from console.doctor import doctor
 from console.endings import failed, say
+from console.health import health
 from console.replay import replay
 from console.worker import worker
 
@@ -37,8 +39,10 @@ app = typer.Typer(
     ),
     epilog="Every command explains itself with --help. If something is wrong: gridcast doctor.",
 )
+app.command()(demo)
 app.command()(replay)
 app.command()(doctor)
+app.command()(health)
 app.command(hidden=True)(worker)
 app.add_typer(topics.app, name="topics")
 app.add_typer(forecast_show.app, name="forecast")
