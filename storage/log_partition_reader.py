@@ -46,16 +46,18 @@ class PartitionReader:
     def end_offset(self) -> int:
         """Offset the next record will get."""
         tail = self._tail
-        if tail is not None and not tail.deleted:
-            tail.skip_complete()
-            while (following := self._follow(tail)) is not None:
-                tail = self._tail = following
-                tail.skip_complete()
-        else:
+        if tail is not None and tail.deleted:
+            tail.close()
+            tail = self._tail = None
+        if tail is None:
             tail = self._tail = self._open(None)
             if tail is None:
                 return 0
             tail.jump(2**62)
+        tail.skip_complete()
+        while (following := self._follow(tail)) is not None:
+            tail.close()
+            tail = self._tail = following
             tail.skip_complete()
         return tail.offset
 
@@ -84,7 +86,7 @@ class PartitionReader:
             place = self._place
             return (
                 bool(self._ready)
-                or place.size > place.position
+                or place.holds_batch
                 or data_path(self._directory, place.offset).exists()
                 or place.deleted
             )
@@ -92,8 +94,9 @@ class PartitionReader:
 
     def close(self) -> None:
         """Close the files."""
-        for segment in {self._place, self._tail} - {None}:
-            segment.close()  # type: ignore[union-attr]
+        for segment in (self._place, self._tail):
+            if segment is not None:
+                segment.close()
         self._place = self._tail = None
         self._ready.clear()
         self._next = -1
@@ -164,6 +167,8 @@ class PartitionReader:
         elif place.size > place.position and any(
             base > place.offset for base in segment_bases(self._directory)
         ):
+            if place.header() is not None:  # written since we looked, and a segment after it
+                return self._fill()
             raise LogDamagedError(
                 f"{data_path(self._directory, place.base)}: no batch header at byte "
                 f"{place.position} (offset {place.offset}), though later segments follow; "

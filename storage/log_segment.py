@@ -101,6 +101,15 @@ class Segment:
         """Whether retention has removed the file since it was opened."""
         return os.fstat(self._fd).st_nlink == 0
 
+    @property
+    def holds_batch(self) -> bool:
+        """Whether a batch of full length stands at the place; its body is not checked."""
+        size = self.size
+        if size <= self.position:
+            return False
+        header = self.header()
+        return header is not None and self.position + header.size <= size
+
     def jump(self, offset: int) -> None:
         """Move to an indexed batch at or before `offset`; stay where the index does not help."""
         index = load_index(self._directory, self.base)

@@ -2,6 +2,7 @@ import itertools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -99,6 +100,7 @@ def test_a_torn_tail_is_never_read_and_the_next_writer_cuts_it_off(tmp_path, tor
     with EmbeddedLogReader(tmp_path) as reader:
         assert [r.value for r in reader.read(PLACE, 0, 9)] == [b"a" * 50]
         assert reader.end_offset(PLACE) == 1
+        assert not reader.wait_for_data({PLACE: 1}, timeout=0.0)
         write(tmp_path, [b"c"])
         assert [r.value for r in reader.read(PLACE, 1, 9)] == [b"c"]
     assert values_in(tmp_path) == [b"a" * 50, b"c"]
@@ -254,6 +256,21 @@ def test_a_full_disk_is_a_clear_error_and_nothing_is_lost_when_room_is_made(tmp_
     )
     assert "keeps its 1 records waiting: make room" in done.stdout
     assert [len(value) for value in values_in(tmp_path)] == [900, 900]
+
+
+def test_following_over_many_segments_keeps_few_files_open(tmp_path):
+    with (
+        EmbeddedLogWriter(tmp_path, segment_bytes=1) as writer,
+        EmbeddedLogReader(tmp_path) as reader,
+    ):
+        for offset, value in enumerate(numbered(20)):
+            writer.append([Outgoing("t", 0, value)])
+            writer.flush()
+            assert reader.end_offset(PLACE) == offset + 1
+            assert [r.value for r in reader.read(PLACE, offset, 9)] == [value]
+            writer.delete_before(PLACE, offset)
+        opened = [str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+        assert sum(path.endswith((".log", ".log (deleted)")) for path in opened) <= 3
 
 
 def test_waiting_ends_when_data_are_there_and_when_time_is_up(tmp_path):
