@@ -17,6 +17,7 @@ __all__ = ["NO_TIME", "Coded", "Times", "float_column", "int_column", "text_colu
 NO_TIME = np.iinfo(np.int64).min
 """Stands for an empty or refused time."""
 
+_NUMERIC = (pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal)
 _ZONED = r"(?:[Zz]|[+-]\d\d:?\d\d)$"
 _ZONE_REMEDY = "write it with its zone, such as 2014-01-01T00:00:00Z or 2014-01-01T00:00:00+10:00"
 
@@ -42,7 +43,7 @@ class Times:
     ns
         ns UTC, shape (n_rows,); `NO_TIME` where empty or refused.
     label
-        Codes of the labels as written, -1 where empty, shape (n_rows,).
+        Labels as written, equal ones with equal numbers, shape (n_rows,).
     naive
         Whether the row's label has no zone, shape (n_rows,).
     """
@@ -57,11 +58,11 @@ def text_column(table: RawTable, name: str, *, required: bool = True) -> Coded:
     column = table.columns[name].combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0)
+    if not _is_text(column.type):
+        if column.null_count < len(column):
+            table.complain(None, f"column {name!r} holds {column.type}", "write text")
+        return Coded(np.full(table.n_rows, -1, np.int64), ())
     if not pa.types.is_dictionary(column.type):
-        if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-            if column.null_count < len(column):
-                table.complain(None, f"column {name!r} holds {column.type}", "write text")
-            return Coded(np.full(table.n_rows, -1, np.int64), ())
         column = column.dictionary_encode()
     names = column.dictionary.to_pylist()
     code = column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -79,10 +80,14 @@ def time_column(table: RawTable, name: str, *, required: bool = True) -> Times:
     column = table.columns[name]
     if pa.types.is_timestamp(column.type):
         return _timestamps(table, name, column, required)
+    if not _is_text(column.type) and column.null_count < len(column):
+        table.complain(None, f"column {name!r} holds {column.type}", f"write times; {_ZONE_REMEDY}")
+        nothing = np.full(table.n_rows, NO_TIME)
+        return Times(nothing, nothing, np.zeros(table.n_rows, bool))
     coded = text_column(table, name, required=required)
     if not len(coded.names):
-        nothing = np.full(table.n_rows, -1, np.int64)
-        return Times(nothing + NO_TIME + 1, nothing, np.zeros(table.n_rows, bool))
+        nothing = np.full(table.n_rows, NO_TIME)
+        return Times(nothing, nothing, np.zeros(table.n_rows, bool))
     labels = pd.Series(coded.names, dtype=object)
     zoned = labels.str.contains(_ZONED, regex=True).to_numpy(bool)
     parsed = pd.to_datetime(labels.where(zoned), utc=True, format="ISO8601", errors="coerce")
@@ -133,7 +138,7 @@ def float_column(table: RawTable, name: str) -> npt.NDArray[np.float64]:
         )
     elif pa.types.is_null(column.type):
         values = np.full(table.n_rows, np.nan)
-    elif pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+    elif any(test(column.type) for test in _NUMERIC):
         values = column.cast(pa.float64(), safe=False).to_numpy()
     else:
         table.complain(None, f"column {name!r} holds {column.type}", "write numbers")
@@ -167,3 +172,9 @@ def _numbers(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.float64], npt.NDAr
     except pa.ArrowInvalid:
         values = pd.to_numeric(pd.Series(column.to_pandas()), errors="coerce").to_numpy(np.float64)
     return values, present & np.isnan(values)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))

@@ -14,6 +14,7 @@ from records.time import format_duration, format_time, parse_time
 
 __all__ = ["complain_off_grid", "complain_repeats", "first_rows", "usual_step"]
 
+_MANY = 24
 _EARLIEST, _LATEST = parse_time("1950-01-01T00:00:00Z"), parse_time("2150-01-01T00:00:00Z")
 
 
@@ -52,7 +53,7 @@ def complain_off_grid(table: RawTable, ns: npt.NDArray[np.int64], step_ns: int) 
     )
     inside = known & ~outside
     seen = usual_step(ns[inside])
-    if seen and seen != step_ns:
+    if seen and (seen < step_ns or _never(step_ns, ns[inside])):
         table.complain(
             None,
             f"times are mostly {format_duration(seen)} apart",
@@ -70,6 +71,12 @@ def complain_off_grid(table: RawTable, ns: npt.NDArray[np.int64], step_ns: int) 
         lambda row: f"valid_time {format_time(int(ns[row]))} is off the grid of the others",
         f"write interval starts, {format_duration(step_ns)} apart",
     )
+
+
+def _never(step_ns: int, times: npt.NDArray[np.int64]) -> bool:
+    """Whether there are many times and no two of them are a step apart."""
+    distances = np.diff(np.unique(times))
+    return len(distances) >= _MANY and not bool((distances == step_ns).any())
 
 
 def complain_repeats(

@@ -134,6 +134,10 @@ def read_hierarchy(folder: Path, problems: Problems) -> HierarchySpec | None:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.add(HIERARCHY_FILE, None, f"it is not TOML: {error}", "correct that place")
         return None
+    except OSError as error:
+        what = f"it cannot be opened: {error.strerror}"
+        problems.add(HIERARCHY_FILE, None, what, "make it readable")
+        return None
     before = len(problems.listed)
     _refuse_unknown(raw, _KEYS, "the file", problems)
     timezone = _timezone(raw.get("timezone"), problems)

@@ -36,15 +36,15 @@ class RawTable:
         The known columns; text throughout for a CSV.
     is_csv
         Whether rows are told as lines.
-    blank_lines
-        Line numbers of the blank lines of a CSV, ascending.
+    skipped
+        Line numbers of a CSV that hold no row (blank, or refused), ascending.
     """
 
     file: str
     columns: pa.Table
     is_csv: bool
     problems: Problems
-    blank_lines: tuple[int, ...] = ()
+    skipped: tuple[int, ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -59,8 +59,8 @@ class RawTable:
         if not self.is_csv:
             return row + 1
         line = row + 2
-        for blank in self.blank_lines:
-            line += blank <= line
+        for skipped in self.skipped:
+            line += skipped <= line
         return line
 
     def complain(self, row: int | None, what: str, remedy: str) -> None:
@@ -129,6 +129,9 @@ def _open_csv(path: Path, problems: Problems) -> RawTable | None:
             path.name, 1, f"it is not UTF-8 text: {error}", "save it as UTF-8", unit="line"
         )
         return None
+    except OSError as error:
+        problems.add(path.name, None, f"it cannot be opened: {error.strerror}", "make it readable")
+        return None
     repeated = sorted({name for name in header if header.count(name) > 1})
     if repeated:
         problems.add(
@@ -160,7 +163,6 @@ def _open_csv(path: Path, problems: Problems) -> RawTable | None:
         told = str(error).splitlines()[0]
         problems.add(path.name, None, f"it cannot be read as CSV: {told}", "correct that place")
         return None
-    blank = tuple(row.number for row in refused if not row.text.strip())
     for row in refused:
         if row.text.strip():
             problems.add(
@@ -170,7 +172,8 @@ def _open_csv(path: Path, problems: Problems) -> RawTable | None:
                 "write one field a column, quoted where it holds a comma",
                 unit="line",
             )
-    return RawTable(path.name, table, True, problems, blank)
+    skipped = tuple(row.number for row in refused)
+    return RawTable(path.name, table, True, problems, skipped)
 
 
 def _columns_known(table: RawTable, required: Sequence[str], optional: Sequence[str]) -> bool:

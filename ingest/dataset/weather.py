@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,11 @@ __all__ = [
 WEATHER_REQUIRED = ("station", "valid_time", "quantity", "value")
 WEATHER_OPTIONAL = ("issue_time",)
 _QUANTITIES = tuple(WeatherQuantity)
+_PLAUSIBLE = {
+    WeatherQuantity.TEMPERATURE: (-95.0, 65.0),
+    WeatherQuantity.WIND: (0.0, 120.0),
+    WeatherQuantity.IRRADIANCE: (-50.0, 2_000.0),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +110,7 @@ def read_weather(
         timezone,
         lambda row: f"{station.at(row)} {quantity.at(row)}",
     )
+    _complain_implausible(table, kind, value)
     if table.problems:
         return None
     names, code = _sorted_names(station)
@@ -129,6 +136,24 @@ def _kinds(table: RawTable, quantity: Coded) -> npt.NDArray[np.int64]:
             row, f"quantity {quantity.at(row)!r} is not known", f"write {', '.join(_QUANTITIES)}"
         )
     return kind
+
+
+def _complain_implausible(
+    table: RawTable, kind: npt.NDArray[np.int64], value: npt.NDArray[np.float64]
+) -> None:
+    """Tell values that no place on earth has: most often another unit."""
+    for number, entry in enumerate(_QUANTITIES):
+        low, high = _PLAUSIBLE[entry]
+        off = np.isfinite(value) & (kind == number) & ((value < low) | (value > high))
+        table.complain_rows(
+            np.flatnonzero(off),
+            partial(_outside, entry.value, value, low, high),
+            "convert it to the quantity's unit",
+        )
+
+
+def _outside(name: str, value: npt.NDArray[np.float64], low: float, high: float, row: int) -> str:
+    return f"{name} is {value[row]:g}, outside {low:g} to {high:g}"
 
 
 def _sorted_names(station: Coded) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:

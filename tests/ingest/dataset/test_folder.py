@@ -248,6 +248,7 @@ def test_several_kinds_are_told_at_once_and_each_a_few_times(write: Write) -> No
         ("lille,2014-01-01T00:00:00Z,temperature_degc,4", "line 5: lille temperature_degc has"),
         ("lille,2014-01-01T01:00:00Z,temperature_f,40", "quantity 'temperature_f' is not known"),
         ("lille,2014-01-01T01:00:00,temperature_degc,4", "has no zone"),
+        ("lille,2014-01-01T01:00:00Z,temperature_degc,77", "temperature_degc is 77, outside"),
     ],
 )
 def test_bad_weather_rows_are_told(
@@ -297,3 +298,51 @@ def test_a_holidays_file_with_bad_dates_is_told(write: Write, sound: dict[str, s
 def test_an_unknown_country_is_told(write: Write, sound: dict[str, str]) -> None:
     message = told(write(hierarchy='country = "XX"\n' + sound["hierarchy"]))
     assert "country 'XX' has no holiday calendar" in message
+
+
+def test_lines_are_counted_past_those_that_hold_no_row(write: Write, sound: dict[str, str]) -> None:
+    bad = "north,2014-01-01T02:00:00Z\n\nnorth,2014-01-01T03:00:00Z,1,GW\n"
+    message = told(write(load=sound["load"] + bad))
+    assert "line 6: 2 fields" in message and "line 8: unit 'GW'" in message
+
+
+def test_sparse_times_on_the_grid_are_fine(write: Write) -> None:
+    rows = [f"{s},2014-01-0{day}T00:00:00Z,1,MW" for s in ("north", "south") for day in (1, 2, 5)]
+    dataset = read_dataset(write(load="\n".join(["series,valid_time,value,unit", *rows]) + "\n"))
+    assert np.isfinite(dataset.load.grid().load_mw).sum() == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "expected"),
+    [
+        ("series", [1, 2], "column 'series' holds int64"),
+        ("valid_time", [T0, T0], "column 'valid_time' holds int64; write times"),
+        ("value", [True, False], "column 'value' holds bool"),
+    ],
+)
+def test_columns_of_another_kind_are_told(
+    write: Write, name: str, column: list[object], expected: str
+) -> None:
+    folder = write(load=None)
+    (folder / "load.csv").unlink(missing_ok=True)
+    columns: dict[str, object] = {
+        "series": ["north", "south"],
+        "valid_time": pa.array([T0, T0]).cast(pa.timestamp("ns", tz="UTC")),
+        "value": [1.0, 2.0],
+        "unit": ["MW", "MW"],
+    }
+    pq.write_table(pa.table(columns | {name: column}), folder / "load.parquet")
+    assert expected in told(folder)
+
+
+def test_nan_in_parquet_is_missing(write: Write) -> None:
+    folder = write(load=None)
+    (folder / "load.csv").unlink(missing_ok=True)
+    columns = {
+        "series": ["north", "south"],
+        "valid_time": pa.array([T0, T0]).cast(pa.timestamp("us", tz="Europe/Paris")),
+        "value": pa.array(np.array([1.0, np.nan])),
+        "unit": ["MW", "MW"],
+    }
+    pq.write_table(pa.table(columns), folder / "load.parquet")
+    np.testing.assert_array_equal(read_dataset(folder).load.grid().load_mw, [[1.0, np.nan]])
