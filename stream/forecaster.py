@@ -132,7 +132,8 @@ class Forecaster:
         loads, stations = self._inputs(start, start + self.plan.step)
         before = self._live
         self._live = before.advanced(self._fleet, loads, stations)
-        expected = self._fleet.ar.forecast(before.residuals, 1)[0]
+        instant = self.plan.calendar.instant(np.array([start]))
+        expected = self._fleet.ar.forecast(before.residuals, instant)[0]
         known = np.isfinite(loads[0])
         innovations = np.where(known, self._live.residuals[-1] - expected, np.nan)
         self._watch, events = watch(self._watch, innovations, loads[0])
