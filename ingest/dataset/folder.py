@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest.dataset.errors import Problems
-from ingest.dataset.hierarchy import HIERARCHY_FILE, HierarchySpec, read_hierarchy
+from ingest.dataset.hierarchy import HierarchySpec
+from ingest.dataset.hierarchy_file import HIERARCHY_FILE, read_hierarchy
 from ingest.dataset.holidays import read_holidays
 from ingest.dataset.load import LOAD_OPTIONAL, LOAD_REQUIRED, LoadReadings, read_load
 from ingest.dataset.tables import open_table

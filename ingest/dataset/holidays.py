@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from forecasting.holidays import country_holidays
 from ingest.dataset.errors import Problems
-from ingest.dataset.hierarchy import HIERARCHY_FILE, HierarchySpec
+from ingest.dataset.hierarchy import HierarchySpec
+from ingest.dataset.hierarchy_file import HIERARCHY_FILE
 
 __all__ = ["read_holidays"]
 

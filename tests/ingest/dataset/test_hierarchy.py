@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from ingest.dataset.errors import Problems
-from ingest.dataset.hierarchy import HierarchySpec, read_hierarchy
+from ingest.dataset.hierarchy import HierarchySpec
+from ingest.dataset.hierarchy_file import read_hierarchy
 
 HEAD = 'timezone = "UTC"\nstep = "PT1H"\n'
 ROOT = '[[node]]\nid = "all"\nlevel = "total"\n'

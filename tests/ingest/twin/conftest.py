@@ -9,12 +9,11 @@ from ingest.twin.shapes import LoadShapes
 from network.model import Network
 from network.published.ieee118 import with_published_data
 
-pytest.importorskip("simbench", reason="the demo's extra is not installed")
-pytest.importorskip("pandapower", reason="the demo's extra is not installed")
-
 
 @pytest.fixture(scope="session")
 def network() -> Network:
+    for package in ("simbench", "pandapower"):
+        pytest.importorskip(package, reason="the demo's extra is not installed")
     return with_published_data(read_case("pandapower:case118"))
 
 

@@ -51,6 +51,7 @@ def test_victorias_times_agree_with_an_independent_copy() -> None:
 
 
 def test_profiles_keep_their_mean_and_their_weekday() -> None:
+    pytest.importorskip("simbench", reason="the demo's extra is not installed")
     profiles = read_profiles()
     assert profiles.shape == (366, 96, len(PROFILES))
     np.testing.assert_allclose(profiles.mean(axis=(0, 1)), 1.0)
