@@ -8,8 +8,7 @@ is there, so its result is the optimum for the scan as it came.
 """
 
 import copy
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -19,9 +18,8 @@ from network.cold_start import cold_starts
 from network.downdate import Downdate
 from network.errors import BadCase, NotConverged, NotObservable
 from network.estimate import Removal, StateEstimate
-from network.gain import GainFactor
-from network.gain_pattern import GainPattern
-from network.least_squares import Fit, Prior, Problem, minimise
+from network.gain_library import Gain, GainLibrary
+from network.least_squares import Fit, Problem, minimise
 from network.measurement import Origin, Quantity, Telemetry
 from network.measurement_functions import MeasurementFunctions
 from network.model import Network
@@ -31,17 +29,8 @@ from network.standard_errors import StandardErrors, standard_errors
 
 __all__ = ["Estimator"]
 
-_PRIOR_PRECISION = 1.0
-_KEPT_FACTORS = 8
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Gain:
-    """A gain for one vector of weights."""
-
-    solver: Downdate
-    prior: Prior | None
-    observed: Bools
+_FAR_OFF = 100.0
+"""Standard deviations from the start beyond which a value is doubted when nothing fits."""
 
 
 class Estimator:
@@ -97,17 +86,10 @@ class Estimator:
         self._functions = MeasurementFunctions(network, telemetry)
         self._per_unit = telemetry.per_unit(network.base_mva)
         self._may_test = telemetry.origin != Origin.ZERO_INJECTION
+        self._weight = 1.0 / (telemetry.sigma * self._per_unit) ** 2
+        self._bound = self._functions.physical_bounds()
         start = self._solved_case() if at is None else np.asarray(at, np.complex128)
-        self._take_gain(start)
-
-    def _take_gain(self, at: Complexes, pattern: GainPattern | None = None) -> None:
-        functions = self._functions
-        self._at = self._referred(self._live(at))
-        self._jacobian = functions.jacobian(functions.evaluate(self._at))
-        self._pattern = GainPattern.of(self._jacobian) if pattern is None else pattern
-        self._weight = 1.0 / (self.telemetry.sigma * self._per_unit) ** 2
-        self._factors: OrderedDict[bytes, tuple[GainFactor, Prior | None, Bools]] = OrderedDict()
-        self._base = self._factored(self._weight)
+        self._gains = self._gains_at(start)
 
     def recentred(self, v: Complexes) -> "Estimator":
         """Return this estimator with its gain taken at another state, ``(n_bus,)``.
@@ -116,8 +98,17 @@ class Estimator:
         say that the gain had to be renewed.
         """
         moved = copy.copy(self)
-        moved._take_gain(np.asarray(v, np.complex128), self._pattern)
+        moved._gains = self._gains_at(np.asarray(v, np.complex128), self._gains)
         return moved
+
+    def _gains_at(self, at: Complexes, known: GainLibrary | None = None) -> GainLibrary:
+        return GainLibrary(
+            self._functions,
+            self._referred(self._live(at)),
+            self._weight,
+            self.most_downdates,
+            None if known is None else known.pattern,
+        )
 
     def predict(self, v: Complexes) -> Floats:
         """What every measurement would read at voltages ``(n_bus,)``, in its own unit."""
@@ -128,7 +119,7 @@ class Estimator:
     def observability(self, value: Floats | None = None) -> Observability:
         """What a scan determines; all of the telemetry when no scan is given."""
         used = np.ones(len(self.telemetry), dtype=np.bool_) if value is None else ~np.isnan(value)
-        return observability(self._functions, used, self._pattern)
+        return observability(self._functions, used, self._gains.pattern)
 
     def estimate(
         self,
@@ -169,42 +160,58 @@ class Estimator:
         spread = self.telemetry.sigma if sigma is None else np.asarray(sigma, np.float64)
         weight = np.where(present, 1.0 / (spread * self._per_unit) ** 2, 0.0)
         z = np.where(present, z, 0.0)
-        gain = self._gain(weight)
-        problem = Problem(self._functions, self._pattern, z, weight, gain.prior)
-
-        best: tuple[StateEstimate, bool] | None = None
-        if v0 is not None:
-            start = self._referred(self._live(np.asarray(v0, np.complex128)))
-            fit = self._minimise(problem, start, gain)
-            estimate = self._finish(problem, fit, gain, remove_bad)
-            if estimate.converged and estimate.plausible:
-                return estimate
-            best = (estimate, estimate.converged)
-        fits = cold_starts(problem, self._flat(z * present), tolerance=self.tolerance)
-        for fit in fits:
-            if not fit.converged:
-                continue
-            estimate = self._finish(problem, fit, gain, remove_bad)
-            if best is None or not best[1] or estimate.j_per_dof < best[0].j_per_dof:
-                best = (estimate, True)
+        best: StateEstimate | None = None
+        doubt = self._may_test & remove_bad
+        impossible = doubt & (np.abs(z) > self._bound) & (weight > 0)
+        for problem, gain, fit in self._attempts(z, weight, impossible, doubt, v0):
+            estimate = self._finish(weight, problem, gain, fit, remove_bad)
             if estimate.plausible:
-                break
-        if best is None:
-            best = (self._finish(problem, fit, gain, remove_bad=False), False)
-        return best[0]
+                return estimate
+            if best is None or _better(estimate, best):
+                best = estimate
+        assert best is not None
+        return best
 
     def standard_errors(self, estimate: StateEstimate) -> StandardErrors:
         """How uncertain an estimate is, from the variances of the gain."""
-        return standard_errors(self._functions, estimate, self._gain(estimate.weight).solver)
+        return standard_errors(self._functions, estimate, self.gain(estimate.weight))
 
-    def _minimise(self, problem: Problem, v: Complexes, gain: _Gain) -> Fit:
+    def gain(self, weight: Floats) -> Downdate:
+        """Return the gain for weights ``(m,)``, per unit, that residuals are judged with."""
+        return self._gains.for_weight(weight).solver
+
+    def _attempts(
+        self, z: Floats, weight: Floats, impossible: Bools, doubt: Bools, v0: Complexes | None
+    ) -> Iterator[tuple[Problem, Gain, Fit]]:
+        """Yield fits until one is found plausible, the likeliest to succeed first."""
+        problem, gain = self._problem(z, np.where(impossible, 0.0, weight))
+        if v0 is not None:
+            start = self._referred(self._live(np.asarray(v0, np.complex128)))
+            yield problem, gain, self._minimise(problem, start, gain)
+            # A value off by thousands of sigmas bends the whole fit: try without such.
+            innovation = z - self._functions.values(self._functions.evaluate(start))
+            far = doubt & (np.abs(innovation) * np.sqrt(weight) > _FAR_OFF)
+            if 0 < far.sum() <= 0.1 * len(z):
+                pruned, lessened = self._problem(z, np.where(far | impossible, 0.0, weight))
+                yield pruned, lessened, self._minimise(pruned, start, lessened)
+        for fit in cold_starts(problem, self._flat(z), tolerance=self.tolerance):
+            yield problem, gain, fit
+
+    def _problem(self, z: Floats, weight: Floats) -> tuple[Problem, Gain]:
+        gain = self._gains.for_weight(weight)
+        return Problem(self._functions, self._gains.pattern, z, weight, gain.prior), gain
+
+    def _minimise(self, problem: Problem, v: Complexes, gain: Gain) -> Fit:
         return minimise(problem, v, gain.solver, tolerance=self.tolerance, max_iterations=20)
 
-    def _finish(self, problem: Problem, fit: Fit, gain: _Gain, remove_bad: bool) -> StateEstimate:
-        removed: dict[int, float] = {}
+    def _finish(
+        self, whole: Floats, problem: Problem, gain: Gain, fit: Fit, remove_bad: bool
+    ) -> StateEstimate:
+        """Take out bad measurements one after another, and take back what was not bad."""
+        out = np.flatnonzero((problem.weight == 0) & (whole > 0))
+        removed = {int(row): float(abs(fit.residual[row]) * np.sqrt(whole[row])) for row in out}
         cleared: set[int] = set()
         iterations = fit.iterations
-        whole = problem.weight
         while remove_bad and fit.converged and problem.weight.any():
             found = largest_residuals(
                 fit.residual,
@@ -215,32 +222,21 @@ class Estimator:
             )
             removed |= dict(zip(found.rows.tolist(), found.normalised.tolist(), strict=True))
             if not len(found.rows):
-                out = np.array([row for row in removed if row not in cleared], dtype=np.int64)
-                good = acquitted(fit.residual, whole, gain.solver, out, found.limit)
+                doubted = np.array([row for row in removed if row not in cleared], np.int64)
+                good = acquitted(fit.residual, whole, gain.solver, doubted, found.limit)
                 if good is None:
                     break
                 del removed[good]
                 cleared.add(good)
-            problem, gain = self._without(problem, whole, removed)
+            weight = whole.copy()
+            weight[list(removed)] = 0.0
+            problem, gain = self._problem(problem.z, weight)
             fit = self._minimise(problem, fit.state.v, gain)
             iterations += fit.iterations
-        return self._report(problem, fit, gain, removed, iterations)
-
-    def _without(
-        self, problem: Problem, whole: Floats, removed: dict[int, float]
-    ) -> tuple[Problem, _Gain]:
-        weight = whole.copy()
-        weight[list(removed)] = 0.0
-        gain = self._gain(weight)
-        return Problem(self._functions, self._pattern, problem.z, weight, gain.prior), gain
+        return self._report(problem, gain, fit, removed, iterations)
 
     def _report(
-        self,
-        problem: Problem,
-        fit: Fit,
-        gain: _Gain,
-        removed: dict[int, float],
-        iterations: int,
+        self, problem: Problem, gain: Gain, fit: Fit, removed: dict[int, float], iterations: int
     ) -> StateEstimate:
         network, state = self.network, fit.state
         n_branch = network.n_branch
@@ -275,45 +271,6 @@ class Estimator:
             s_bus_mva=power[2 * n_branch :],
         )
 
-    def _gain(self, weight: Floats) -> _Gain:
-        """Find a gain for the weights: the base one lessened, or another factor."""
-        factor, prior, observed = self._base
-        ratio = weight / factor.weight
-        changed = np.flatnonzero(ratio < 0.9)
-        if len(changed) <= self.most_downdates and not np.any(ratio > 1.1):
-            try:
-                return _Gain(Downdate(factor, changed, weight[changed]), prior, observed)
-            except NotObservable:
-                pass
-        factor, prior, observed = self._factored(weight)
-        none = np.array([], dtype=np.int64)
-        return _Gain(Downdate(factor, none, np.zeros(0)), prior, observed)
-
-    def _factored(self, weight: Floats) -> tuple[GainFactor, Prior | None, Bools]:
-        key = weight.tobytes()
-        if key in self._factors:
-            self._factors.move_to_end(key)
-            return self._factors[key]
-        live = self._functions.island >= 0
-        try:
-            factor, prior = GainFactor(self._jacobian, weight, self._pattern), None
-            made: tuple[GainFactor, Prior | None, Bools] = factor, prior, live
-        except NotObservable:
-            made = self._with_prior(weight)
-        self._factors[key] = made
-        if len(self._factors) > _KEPT_FACTORS:
-            self._factors.popitem(last=False)
-        return made
-
-    def _with_prior(self, weight: Floats) -> tuple[GainFactor, Prior | None, Bools]:
-        seen = observability(self._functions, weight > 0, self._pattern)
-        if not seen.observed.any():
-            raise NotObservable("the measurements determine no part of the state")
-        open_ = np.tile(~seen.observed, 2)[self._functions.unknown]
-        prior = Prior(np.where(open_, _PRIOR_PRECISION, 0.0), self._at)
-        factor = GainFactor(self._jacobian, weight, self._pattern, prior.precision)
-        return factor, prior, seen.observed
-
     def _solved_case(self) -> Complexes:
         flat = self._flat(None)
         try:
@@ -345,3 +302,9 @@ class Estimator:
             magnitude[self.telemetry.element[rows]] = z[rows]
         angle = np.where(functions.island >= 0, self._held()[functions.island], 0.0)
         return magnitude * np.exp(1j * angle)
+
+
+def _better(one: StateEstimate, other: StateEstimate) -> bool:
+    if one.converged != other.converged:
+        return one.converged
+    return one.j_per_dof < other.j_per_dof

@@ -130,6 +130,17 @@ class MeasurementFunctions:
         full: Floats = np.concatenate([-by_v.imag, by_magnitude])
         return full[self.unknown]
 
+    def physical_bounds(self) -> Floats:
+        """Magnitudes ``(m,)``, per unit, that no measurement on this network can exceed.
+
+        Powers at 1.5 pu at all ends; without bound on a branch out of service, where a flow
+        says that the branch is not out.
+        """
+        reach = np.asarray(abs(self._y).sum(axis=1)).ravel() * 1.5**2
+        reach[reach == 0] = np.inf
+        every: Floats = np.concatenate([np.full(self.n_bus, 1.5), reach, reach])
+        return every[self._source]
+
     def step(self, v: Complexes, dx: Floats) -> Complexes:
         """Move voltages ``(n_bus,)`` by a change of state ``(n_state,)``."""
         change = np.zeros(2 * self.n_bus)

@@ -195,6 +195,20 @@ def test_ten_gross_errors_at_once_are_all_found(bench118: Bench) -> None:
     assert exact >= 99
 
 
+def test_a_value_in_the_wrong_unit_does_not_bend_the_rest(bench118: Bench) -> None:
+    rng = np.random.default_rng(14)
+    flows = np.flatnonzero(
+        (bench118.telemetry.quantity == Quantity.P_FROM) & (abs(bench118.truth) > 50)
+    )
+    for row in flows[:10].tolist():
+        value = bench118.scan(rng)
+        value[row] *= 1000
+        for v0 in (None, bench118.v):
+            estimate = bench118.estimator.estimate(value, v0=v0)
+            assert [removal.row for removal in estimate.removed] == [row]
+            assert estimate.plausible
+
+
 def test_clean_scans_lose_nothing(bench118: Bench) -> None:
     rng = np.random.default_rng(10)
     scans = [bench118.scan(rng) for _ in range(200)]

@@ -1,0 +1,118 @@
+"""Gains for whatever weights a scan leaves, from one Jacobian taken at one state."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from network.arrays import Bools, Complexes, Floats
+from network.downdate import Downdate
+from network.errors import NotObservable
+from network.gain import GainFactor
+from network.gain_pattern import GainPattern
+from network.least_squares import Prior
+from network.measurement_functions import MeasurementFunctions
+from network.observability import observability
+
+__all__ = ["Gain", "GainLibrary"]
+
+_PRIOR_PRECISION = 1.0
+_KEPT_FACTORS = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gain:
+    """A gain for one vector of weights.
+
+    Attributes
+    ----------
+    solver : Downdate
+    prior : Prior or None
+        The pull on states that the measurements leave open.
+    observed : (n_bus,) bool
+    """
+
+    solver: Downdate
+    prior: Prior | None
+    observed: Bools
+
+
+class GainLibrary:
+    """Gains at one state.
+
+    A few measurements without weight are taken out of the base factor; more make a factor
+    of their own, which is kept while the same holes return. What comes out depends on the
+    weights alone and not on what was asked before.
+
+    Parameters
+    ----------
+    functions : MeasurementFunctions
+    at : (n_bus,) complex
+        The state.
+    weight : (m,) float
+        Weights of the base factor, per unit.
+    most_downdates : int
+        Measurements taken out of the base factor at most.
+    pattern : GainPattern, optional
+        Of this telemetry, where it is known.
+    """
+
+    def __init__(
+        self,
+        functions: MeasurementFunctions,
+        at: Complexes,
+        weight: Floats,
+        most_downdates: int,
+        pattern: GainPattern | None = None,
+    ) -> None:
+        self._functions = functions
+        self._at = at
+        self._most_downdates = most_downdates
+        self._jacobian = functions.jacobian(functions.evaluate(at))
+        self.pattern = GainPattern.of(self._jacobian) if pattern is None else pattern
+        self._kept: OrderedDict[bytes, tuple[GainFactor, Prior | None, Bools]] = OrderedDict()
+        self._base = self._factored(weight)
+
+    def for_weight(self, weight: Floats) -> Gain:
+        """Return a gain for weights ``(m,)``, per unit; 0 leaves a measurement out.
+
+        Raises
+        ------
+        NotObservable
+            The measurements determine no part of the state.
+        """
+        factor, prior, observed = self._base
+        ratio = weight / factor.weight
+        changed = np.flatnonzero(ratio < 0.9)
+        if len(changed) <= self._most_downdates and not np.any(ratio > 1.1):
+            try:
+                return Gain(Downdate(factor, changed, weight[changed]), prior, observed)
+            except NotObservable:
+                pass
+        factor, prior, observed = self._factored(weight)
+        return Gain(Downdate(factor, np.zeros(0, np.int64), np.zeros(0)), prior, observed)
+
+    def _factored(self, weight: Floats) -> tuple[GainFactor, Prior | None, Bools]:
+        key = weight.tobytes()
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        made: tuple[GainFactor, Prior | None, Bools]
+        try:
+            factor = GainFactor(self._jacobian, weight, self.pattern)
+            made = factor, None, self._functions.island >= 0
+        except NotObservable:
+            made = self._with_prior(weight)
+        self._kept[key] = made
+        if len(self._kept) > _KEPT_FACTORS:
+            self._kept.popitem(last=False)
+        return made
+
+    def _with_prior(self, weight: Floats) -> tuple[GainFactor, Prior | None, Bools]:
+        seen = observability(self._functions, weight > 0, self.pattern)
+        if not seen.observed.any():
+            raise NotObservable("the measurements determine no part of the state")
+        open_ = np.tile(~seen.observed, 2)[self._functions.unknown]
+        prior = Prior(np.where(open_, _PRIOR_PRECISION, 0.0), self._at)
+        factor = GainFactor(self._jacobian, weight, self.pattern, prior.precision)
+        return factor, prior, seen.observed
