@@ -7,7 +7,7 @@ Redis keys promise is used.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,8 @@ class PublishedLevel:
         Mean forecast of each series, shape (n_steps,).
     start, step
         Start of the first interval, and the length of one (ISO 8601).
+    valid_times
+        Starts of the intervals where they differ in length (local days).
     """
 
     run_id: str
@@ -49,6 +51,7 @@ class PublishedLevel:
     step: str
     parents: Mapping[str, str | None]
     means: Mapping[str, npt.NDArray[np.float64]]
+    valid_times: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -107,22 +110,39 @@ def _level(level: str, meta: Mapping[str, Any], values: Mapping[str, bytes]) -> 
     means = {name: np.frombuffer(blob, "<f8").reshape(shape)[0] for name, blob in values.items()}
     parents = {name: entry["parent"] for name, entry in meta["series"].items()}
     return PublishedLevel(
-        meta["run_id"], level, meta["issue_time"], meta["start"], meta["step"], parents, means
+        meta["run_id"],
+        level,
+        meta["issue_time"],
+        meta["start"],
+        meta["step"],
+        parents,
+        means,
+        tuple(meta.get("valid_times") or ()),
     )
 
 
 def coherence_of_run(levels: Iterable[PublishedLevel]) -> Coherence:
-    """Compare every parent of a run with the sum of its children, step by step."""
+    """Compare every parent of a run with the sum of its children, step by step.
+
+    A run may hold several axes of time, such as hours and local days: each is compared on its
+    own.
+    """
+    axes: dict[tuple[object, ...], list[PublishedLevel]] = {}
+    for level in levels:
+        axes.setdefault((level.start, level.step, level.valid_times), []).append(level)
+    return worst(_on_one_axis(members) for members in axes.values())
+
+
+def _on_one_axis(levels: Sequence[PublishedLevel]) -> Coherence:
     means: dict[str, npt.NDArray[np.float64]] = {}
     children: dict[str, list[str]] = {}
-    run_id = ""
+    run_id = levels[0].run_id
     for level in levels:
-        run_id = level.run_id
         means.update(level.means)
         for name, parent in level.parents.items():
             if parent is not None:
                 children.setdefault(parent, []).append(name)
-    found = Coherence(0.0, run_id=run_id)
+    found = Coherence(0.0, run_id=run_id, sums=len(children))
     for parent, names in children.items():
         if parent not in means or not all(name in means for name in names):
             return Coherence(float("inf"), parent, run_id, len(children))
@@ -131,8 +151,8 @@ def coherence_of_run(levels: Iterable[PublishedLevel]) -> Coherence:
         relative = gap / np.maximum(1.0, np.abs(parts).sum(axis=0))
         largest = float(relative.max()) if np.isfinite(relative).all() else float("inf")
         if largest > found.relative:
-            found = Coherence(largest, parent, run_id)
-    return Coherence(found.relative, found.parent, run_id, len(children))
+            found = Coherence(largest, parent, run_id, len(children))
+    return found
 
 
 def worst(results: Iterable[Coherence]) -> Coherence:

@@ -54,7 +54,11 @@ class Pipeline:
         self._tell = tell
         self._own_kafka = own_kafka
         self._file = write_run(run)
-        self._environment = {**_THREADS, DEBUG_VARIABLE: "1"}
+        servers = run.settings.addresses.kafka_bootstrap_servers
+        # Set in any case: the run decides, not what the variable happens to be.
+        self._environment = {
+            **_THREADS, DEBUG_VARIABLE: "1", "KAFKA_BOOTSTRAP_SERVERS": servers or "",
+        }  # fmt: skip
         self.run = run
 
     @property

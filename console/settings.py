@@ -120,7 +120,10 @@ class Addresses(BaseSettings):
     """Where the servers are; empty means gridcast brings its own."""
 
     model_config = SettingsConfigDict(
-        extra="ignore", frozen=True, secrets_dir=_SECRETS if _SECRETS.is_dir() else None
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        secrets_dir=_SECRETS if _SECRETS.is_dir() else None,
     )
 
     kafka_bootstrap_servers: str | None = None

@@ -73,6 +73,14 @@ def test_a_missing_number_is_not_coherent() -> None:
     assert result.relative == np.inf
 
 
+def test_hours_and_days_of_a_run_are_compared_each_on_their_own() -> None:
+    days = meta({"total": None}, n_steps=1) | {"step": "P1D"}
+    daily = {"level": "total@P1D", "meta": days, "values": {"total": blob(720.0)}}
+    buses = value("bus", {"a": "total"}, {"a": blob(10, 20)})
+    levels = [from_topic_value(v) for v in (TOTAL, msgspec.msgpack.encode(daily), buses)]
+    assert coherence_of_run(levels) == Coherence(0.0, "", "R1", 1)
+
+
 def test_the_worst_run_is_named_and_no_run_is_not_coherent() -> None:
     assert worst([Coherence(1e-9, "x", "R1", 2), Coherence(1e-7, "y", "R2", 3)]) == Coherence(
         1e-7, "y", "R2", 5

@@ -53,6 +53,11 @@ def test_addresses_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     assert "secret" not in settings.model_dump_json()
 
 
+def test_an_empty_address_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "")
+    assert load_settings().addresses.kafka_bootstrap_servers is None
+
+
 def test_the_command_line_wins_over_the_file() -> None:
     assert load_settings(written('namespace = "a"'), namespace="b").namespace == "b"
     assert load_settings(written('namespace = "a"'), namespace=None).namespace == "a"

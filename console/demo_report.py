@@ -1,0 +1,113 @@
+"""What the demo tells a person at its end, and where to look next."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from console.demo_figures import DemoFigures
+from console.run_file import RunFile
+from console.telemetry_scores import ImputationScore
+
+__all__ = ["print_report"]
+
+
+def print_report(run: RunFile, figures: DemoFigures, wall_s: float, *, keep: bool) -> None:
+    """Print the figures of a demo."""
+    console = Console(highlight=False)
+    console.print(f"\n[bold]gridcast demo[/]: {run.days} days of scans in {wall_s:.0f} s\n")
+    table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    for row in _rows(figures):
+        table.add_row(*row)
+    console.print(table)
+    console.print(_scores(figures))
+    console.print(_next_steps(run, keep), soft_wrap=True)
+
+
+def _rows(figures: DemoFigures) -> list[tuple[str, str, str]]:
+    gap = max(figures.coherence, figures.coherence_in_redis)
+    ratio = figures.flows.rmse_over_sigma / figures.raw_flows.rmse_over_sigma
+    return [
+        ("records in", f"{figures.records_in:,}", "measurements, meter reads, weather values"),
+        ("windows closed", f"{figures.windows_closed:,}", "of 5 minutes, each series"),
+        ("dead letters", f"{figures.dead_letters:,}", "measurements refused, each with its reason"),
+        (
+            "forecasts published", f"{figures.forecasts_published:,}",
+            f"series x {figures.n_issues} issues, as read back",
+        ),
+        (
+            "largest incoherence", f"{gap.relative:.1e}",
+            f"over {figures.coherence.sums:,} sums of children, from topics and Redis",
+        ),
+        (
+            "flow error, estimated", _sigmas(figures.flows.rmse_over_sigma),
+            f"of all branch ends; {100 * (1 - ratio):.0f} % below the telemetry's",
+        ),
+        (
+            "flow error, telemetry", _sigmas(figures.raw_flows.rmse_over_sigma),
+            "of the readings that validation believed",
+        ),
+        *_imputation(figures.imputation),
+    ]  # fmt: skip
+
+
+def _sigmas(value: float) -> str:
+    return f"{value:.2f} sigma" if math.isfinite(value) else "-"
+
+
+def _imputation(score: ImputationScore) -> list[tuple[str, str, str]]:
+    return [
+        (f"imputed flows, {name}", f"{error:.1f} MW", f"mean error of {count:,} replaced readings")
+        for name, error, count in (
+            ("held", score.held_mw, score.n_held),
+            ("typical", score.typical_mw, score.n_typical),
+        )
+        if count
+    ]
+
+
+def _scores(figures: DemoFigures) -> Table:
+    table = Table(title="day-ahead MAPE, %, on the truth", title_justify="left")
+    table.add_column("level")
+    table.add_column("issued", justify="right")
+    table.add_column("seasonal naive", justify="right")
+    for level, score in figures.mape.items():
+        table.add_row(level, f"{score.model:.2f}", f"{score.seasonal_naive:.2f}")
+    return table
+
+
+def _next_steps(run: RunFile, keep: bool) -> str:
+    where = f" --directory {_shown(run.directory)}"
+    lines = ["[bold]Where to look next[/]"]
+    if keep:
+        lines += [
+            f"  gridcast forecast show total{where}",
+            f"  gridcast forecast show 'load:12 p_mw'{where}",
+        ]
+    lines += [
+        f"  gridcast topics list{where}",
+        f"  gridcast topics read forecast.v1 --from -3 --format jsonl{where}",
+        f"  gridcast topics read monitor.rupture.v1{where}",
+        f"  gridcast dead-letters list{where}",
+        f"  gridcast doctor{where}",
+        f"  the services' logs: {_shown(run.directory)}/logs",
+    ]
+    if keep:
+        lines.append("Redis stays up until Ctrl-C; use another terminal.")
+    else:
+        lines.append("`gridcast demo --keep` leaves Redis up for `gridcast forecast show total`.")
+    return "\n".join(lines)
+
+
+def _shown(path: Path) -> str:
+    """A path as short as it can be copied."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
