@@ -8,7 +8,17 @@ from console.settings import MetricsSettings
 
 __all__ = ["DEADLINES_MISSED", "FORECAST_LAST_SUCCESS", "SERVICES", "serve_metrics"]
 
-SERVICES = ("gateway", "processor", "forecaster", "recorder", "watcher")
+SERVICES = (
+    "gateway",
+    "processor",
+    "forecaster",
+    "recorder",
+    "watcher",
+    "area",
+    "metering",
+    "estimation",
+    "forecast",
+)
 """In the order of their ports, from the first one up."""
 
 DEADLINES_MISSED = Counter(
