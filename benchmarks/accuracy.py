@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 from forecast_cases import Case, gefcom2012, victoria
@@ -202,7 +202,11 @@ def main() -> None:
     arguments = parser.parse_args()
     read = {"VIC": victoria, "GEF": gefcom2012}
     commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "rev-parse", "HEAD"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
     report: dict[str, Any] = {
         "machine": {"cores": os.cpu_count(), "cpu": platform.processor() or platform.machine()},

@@ -27,6 +27,8 @@ VICTORIAN_TERMS = (
 
 @dataclass(frozen=True)
 class Case:
+    """A history and its split; the last series is the one that is scored."""
+
     name: str
     calendar: Calendar
     history: History

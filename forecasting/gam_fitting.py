@@ -100,8 +100,9 @@ def fit_gam(
     reasons = tuple(
         "" if ok else f"fewer than {_LEAST_DAYS} days of readings to fit on" for ok in enough
     )
-    mean = np.stack([_mean_row(fits.rows(h).design) for h in range(n_instants)])
-    model = GamModel(design, link, coefficients, smoothing, SCALES[scale], mean, reasons)
+    model = GamModel(
+        design, link, coefficients, smoothing, SCALES[scale], fits.column_mean, reasons
+    )
     held_out = None if blocks is None else fits.held_out(coefficients, scale, blocks)
     return GamFit(model, held_out)
 
@@ -122,17 +123,21 @@ class _Batch:
         self._penalty = design.penalty_matrix(smoothing)
         self._rank = design.penalty_rank
         self._bases: list[EigenBasis] = []
+        self._complete: list[bool] = []
+        self.column_mean = np.zeros((len(order), matrix.shape[1]))
 
     def rows(self, h: int) -> _Rows:
         """Return the rows of an instant that some series observed."""
         index = self._order[h]
         index = index[np.isfinite(self._matrix[index, 0])]
-        values = self._link.forward(np.asarray(self._load[index], dtype=np.float64))
+        values = self._link.forward(self._load[index])
         known = np.isfinite(values)
         seen = known.any(axis=1)
         if not seen.all():
             index, values, known = index[seen], values[seen], known[seen]
-        return _Rows(index, self._matrix[index], np.where(known, values, 0.0), known)
+        if not known.all():
+            values[~known] = 0.0
+        return _Rows(index, self._matrix[index], values, known)
 
     def solve(self) -> tuple[FloatArray, IntArray]:
         """Return coefficients and the place of each series' scale among the candidates."""
@@ -145,7 +150,12 @@ class _Batch:
             rows = self.rows(h)
             basis = _basis(rows.design, self._penalty[h])
             self._bases.append(basis)
-            filled = fill_gaps(rows.design, rows.values, rows.known, basis, one)
+            complete = bool(rows.known.all())
+            self._complete.append(complete)
+            self.column_mean[h] = _mean_row(rows.design)
+            filled = rows.values
+            if not complete:
+                filled = fill_gaps(rows.design, rows.values, rows.known, basis, one)
             coordinates[h] = basis.transform @ (rows.design.T @ filled)
             power = np.einsum("ts,ts->s", filled, filled)
             count = rows.known.sum(axis=0).astype(np.float64)
@@ -153,7 +163,8 @@ class _Batch:
         scale = choose_scale(curves)
         for h in range(n_instants):
             basis = self._bases[h]
-            self._refill(h, coordinates[h], SCALES[scale])
+            if not self._complete[h]:
+                self._refill(h, coordinates[h], SCALES[scale])
             shrink = basis.denominator(SCALES)[:, scale]
             coordinates[h] = basis.transform.T @ (coordinates[h] / shrink)
         return coordinates, scale

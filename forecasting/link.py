@@ -12,6 +12,7 @@ __all__ = ["Link", "choose_link"]
 
 _NEAR_ZERO = 0.05  # share of the median below which a log residual says more of noise than of load
 _MIN_SD = 1e-9
+_CHUNK = 256  # series whose history is sorted at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +36,26 @@ class Link:
 
         A value that is not positive has no logarithm and becomes NaN.
         """
-        usable = np.where(~self.logarithmic | (load > 0), load, np.nan)
-        safe = np.where(self.logarithmic & np.isfinite(usable), usable, 1.0)
-        scaled = np.where(self.logarithmic, np.log(safe), 0.0)
-        scaled = np.where(self.logarithmic & np.isnan(usable), np.nan, scaled)
-        out = np.where(self.logarithmic, scaled, usable)
-        return np.asarray((out - self.centre) / self.spread)
+        out = np.array(load, dtype=np.float64)
+        if self.logarithmic.all():
+            _logarithm(out)
+        elif self.logarithmic.any():
+            part = out[..., self.logarithmic]
+            _logarithm(part)
+            out[..., self.logarithmic] = part
+        out -= self.centre
+        out /= self.spread
+        return out
 
     def inverse(self, standard: FloatArray) -> FloatArray:
         """Return loads from the standardised link scale, shape (..., n_series)."""
-        out = standard * self.spread + self.centre
+        out = np.asarray(standard * self.spread)
+        out += self.centre
         if self.logarithmic.all():
-            return np.asarray(np.exp(out))
-        chosen = self.logarithmic
-        out[..., chosen] = np.exp(out[..., chosen])
-        return np.asarray(out)
+            np.exp(out, out=out)
+        else:
+            out[..., self.logarithmic] = np.exp(out[..., self.logarithmic])
+        return out
 
     def chosen(self, series: IntArray) -> Link:
         """Return the link of some of the series."""
@@ -85,26 +91,39 @@ def choose_link(load: FloatArray, *, logarithmic: BoolArray | None = None) -> Li
     >>> choose_link(np.array([[1.0, -1.0], [2.0, 1.0]])).logarithmic.tolist()
     [True, False]
     """
-    known = np.isfinite(load)
-    count = np.maximum(known.sum(axis=0), 1)
-    if logarithmic is None:
-        lowest = np.min(np.where(known, load, np.inf), axis=0)
-        filled = np.where(known, load, np.inf)
-        rank = np.sort(filled, axis=0)
-        columns = np.arange(load.shape[1])
-        low = rank[(count * 0.005).astype(np.int64), columns]
-        middle = rank[count // 2 - (count > 1), columns]
-        some = known.any(axis=0)
-        logarithmic = (
-            some
-            & (lowest > 0)
-            & (np.where(some, low, 0.0) > _NEAR_ZERO * np.where(some, middle, 1.0))
-        )
-    identity = Link(logarithmic, np.zeros(load.shape[1]), np.ones(load.shape[1]))
-    scaled = identity.forward(load)
-    good = np.isfinite(scaled)
-    n = np.maximum(good.sum(axis=0), 1)
-    centre = np.where(good, scaled, 0.0).sum(axis=0) / n
-    square = (np.where(good, scaled - centre, 0.0) ** 2).sum(axis=0) / n
-    spread = np.sqrt(square)
-    return Link(logarithmic, centre, np.where(spread > _MIN_SD, spread, 1.0))
+    n_series = load.shape[1]
+    chosen = np.empty(n_series, dtype=np.bool_) if logarithmic is None else logarithmic
+    centre, spread = np.empty(n_series), np.empty(n_series)
+    for start in range(0, n_series, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        values = np.array(load[:, part], dtype=np.float64)
+        if logarithmic is None:
+            chosen[part] = _suits_logarithm(values)
+        n = values.shape[1]
+        scaled = Link(chosen[part], np.zeros(n), np.ones(n)).forward(values)
+        good = np.isfinite(scaled)
+        count = np.maximum(good.sum(axis=0), 1)
+        centre[part] = np.where(good, scaled, 0.0).sum(axis=0) / count
+        square = (np.where(good, scaled - centre[part], 0.0) ** 2).sum(axis=0) / count
+        spread[part] = np.sqrt(square)
+    return Link(chosen, centre, np.where(spread > _MIN_SD, spread, 1.0))
+
+
+def _logarithm(values: FloatArray) -> None:
+    """Take logarithms in place; what has none becomes NaN."""
+    positive = values > 0
+    if not positive.all():
+        values[~positive] = np.nan
+    np.log(values, out=values)
+
+
+def _suits_logarithm(values: FloatArray) -> BoolArray:
+    """Return which series are positive and never near zero, shape (n_series,)."""
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    ordered = np.sort(np.where(known, values, np.inf), axis=0)
+    place = np.maximum(count - 1, 0)
+    columns = np.arange(values.shape[1])
+    low = np.where(count > 0, ordered[(place * 0.005).astype(np.int64), columns], 0.0)
+    middle = np.where(count > 0, ordered[place // 2, columns], 0.0)
+    return np.asarray((low > _NEAR_ZERO * middle) & (middle > 0) & (ordered[0] > 0))
