@@ -100,6 +100,9 @@ class CheckpointSettings(_Section):
     every: Duration = timedelta(seconds=5)
     durable: bool = False
     """Survive a power loss too (fsync), at the price of speed."""
+    place: Literal["files", "topic"] = "files"
+    """Where workers over Kafka keep them: under `directory`, or in a compacted topic, which a
+    worker on another host finds too."""
 
 
 class MetricsSettings(_Section):

@@ -12,6 +12,8 @@ from console.scenario import read_scenario
 from console.service_outlet import ServiceOutlet, SlottedWriter
 from console.stages import STAGES_OF, slots_of, stage_named
 from storage.checkpoint_store import CheckpointStore
+from storage.kafka_connection import KafkaConnection
+from stream.keeper import Checkpoints
 from stream.runner import RunnerOptions, run_stages
 
 __all__ = [
@@ -84,9 +86,7 @@ def _run_faust(name: str, run: RunFile) -> None:
     stage = stage_named(name, run, read_scenario(run))
     writer, client = open_writer(settings), open_redis(settings)
     outlet = ServiceOutlet(writer, client, settings.namespace, name)
-    checkpoints = CheckpointStore(
-        run.directory / "checkpoints", durable=settings.checkpoint.durable
-    )
+    checkpoints = _checkpoints(run, connection)
     options = FaustOptions(
         connection, instance=f"{name}-0", checkpoint_every=settings.checkpoint.every
     )
@@ -97,3 +97,12 @@ def _run_faust(name: str, run: RunFile) -> None:
         client.close()
     if code:
         raise SystemExit(code)
+
+
+def _checkpoints(run: RunFile, connection: KafkaConnection) -> Checkpoints:
+    settings = run.settings
+    if settings.checkpoint.place == "topic":
+        from storage.kafka_checkpoints import KafkaCheckpoints
+
+        return KafkaCheckpoints(connection, settings.namespace)
+    return CheckpointStore(run.directory / "checkpoints", durable=settings.checkpoint.durable)
