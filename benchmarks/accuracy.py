@@ -29,6 +29,7 @@ from forecast_cases import Case, gefcom2012, victoria
 from forecasting.aggregation import aggregate, lead_bands
 from forecasting.backtest import MidTermBacktest, mid_term_backtest, week_bootstrap
 from forecasting.calendar import NS_PER_DAY
+from forecasting.conformal import calibrate
 from forecasting.direct import fit_direct
 from forecasting.kalman import adapt, choose_drift
 from forecasting.quantiles import fit_quantiles
@@ -115,13 +116,20 @@ def quantile_scores(
     errors = short_term_errors(ar, residual[train], past, instant)
     probabilities = np.arange(0.05, 0.951, 0.05)
     model = fit_quantiles(errors, instant[past.targets()], n_instants, probabilities)
-    fan = np.stack(
-        [
-            run.link.inverse(forecast[o] + model.offsets(instant[rows]))[..., 0]
-            for o, rows in enumerate(origins.targets())
-        ],
-        axis=1,
-    )
+    rows = origins.targets()
+    offsets = np.stack([model.offsets(instant[r]) for r in rows])
+    left = run.standard[rows] - forecast
+    corrected = calibrate(offsets, left, origins.rows, lead_bands(rows.shape[1], n_instants), 0.9)
+    out = {}
+    for name, spread in (("training", offsets), ("conformal", corrected)):
+        fan = run.link.inverse(forecast[:, None] + spread)[..., 0].swapaxes(0, 1)
+        out[name] = fan_scores(actual, fan, probabilities, n_instants)
+    return out
+
+
+def fan_scores(
+    actual: np.ndarray, fan: np.ndarray, probabilities: np.ndarray, n_instants: int
+) -> dict[str, Any]:
     day = n_instants
     bands = {"0-6h": slice(0, day // 4), "6-24h": slice(day // 4, day), "24-48h": slice(day, None)}
     return {

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.arrays import Artefact, FloatArray, IntArray
+from forecasting.feedback import lessons
 
 __all__ = ["AggregationState", "aggregate", "lead_bands"]
 
@@ -129,22 +130,13 @@ def aggregate(
     FloatArray
         Shape (n_origins, n_steps, n_series).
     """
-    n_origins, _, n_experts, n_series = experts.shape
+    _, _, n_experts, n_series = experts.shape
     n_bands = int(band[-1]) + 1
-    over = np.searchsorted(band, np.arange(n_bands), side="right")  # steps until a band is over
     state = AggregationState.starting(n_bands, n_experts, n_series)
     out = np.full(actual.shape, np.nan)
-    told = np.zeros(n_bands, dtype=np.int64)  # next origin each band has a lesson from
-    for i in range(n_origins):
-        ready = told < i
-        ready &= origins[np.minimum(told, n_origins - 1)] + over <= origins[i]
-        while ready.any():
-            for source in np.unique(told[ready]):
-                bands = np.flatnonzero(ready & (told == source))
-                lesson = np.where(np.isin(band, bands)[:, None], actual[source], np.nan)
-                state = state.learnt(experts[source], out[source], lesson, band)
-            told[ready] += 1
-            ready = told < i
-            ready &= origins[np.minimum(told, n_origins - 1)] + over <= origins[i]
+    for i, learnable in enumerate(lessons(origins, band)):
+        for source, bands in learnable:
+            told = np.where(np.isin(band, bands)[:, None], actual[source], np.nan)
+            state = state.learnt(experts[source], out[source], told, band)
         out[i] = state.mixture(experts[i], band)
     return out

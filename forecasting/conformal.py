@@ -1,0 +1,111 @@
+"""Keeps intervals honest online: they widen after misses and narrow after hits.
+
+Adaptive conformal inference (Gibbs and Candes, NeurIPS 2021) on the logarithm of the width, by
+band of leads and series, so that the share of actuals outside the outermost quantiles tends to
+what the quantiles promise whatever the series does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting.arrays import Artefact, FloatArray, IntArray
+from forecasting.feedback import lessons
+
+__all__ = ["ConformalState", "calibrate"]
+
+_RATE = 0.05
+_LIMIT = 1.5  # widths stay within a factor exp(1.5) of what the training window says
+
+
+@dataclass(frozen=True, slots=True)
+class ConformalState:
+    """Correction of the widths.
+
+    Attributes
+    ----------
+    log_scale
+        Logarithm of the factor on every quantile's distance from the forecast, shape
+        (n_bands, n_series).
+    """
+
+    log_scale: FloatArray
+
+    @classmethod
+    def starting(cls, n_bands: int, n_series: int) -> ConformalState:
+        """Return the state that corrects nothing."""
+        return cls(np.zeros((n_bands, n_series)))
+
+    def corrected(self, offsets: FloatArray, band: IntArray) -> FloatArray:
+        """Return distances from the forecast, widened or narrowed; their order stays.
+
+        Parameters
+        ----------
+        offsets
+            Quantile minus forecast on the link scale, shape (n_quantiles, n_steps, n_series).
+        band
+            Band of each step.
+        """
+        return np.asarray(offsets * np.exp(self.log_scale[band]))
+
+    def learnt(
+        self, offsets: FloatArray, error: FloatArray, band: IntArray, promised: float
+    ) -> ConformalState:
+        """Return the state after the outcome of some leads of one issue.
+
+        Parameters
+        ----------
+        offsets
+            As issued (corrected), shape (n_quantiles, n_steps, n_series).
+        error
+            Actual minus forecast on the link scale, shape (n_steps, n_series); NaN = no lesson.
+        promised
+            Coverage between the outermost quantiles, such as 0.9.
+        """
+        known = np.isfinite(error)
+        e = np.where(known, error, 0.0)
+        missed = known & ((e < offsets[0]) | (e > offsets[-1]))
+        misses, count = np.zeros_like(self.log_scale), np.zeros_like(self.log_scale)
+        np.add.at(misses, band, missed.astype(np.float64))
+        np.add.at(count, band, known.astype(np.float64))
+        share = misses / np.maximum(count, 1.0)
+        moved = self.log_scale + np.where(count > 0, _RATE * (share - (1.0 - promised)), 0.0)
+        return ConformalState(np.clip(moved, -_LIMIT, _LIMIT))
+
+    def to_arrays(self) -> Artefact:
+        """Return the state as plain arrays."""
+        return Artefact({"log_scale": self.log_scale}, {})
+
+    @classmethod
+    def from_arrays(cls, stored: Artefact) -> ConformalState:
+        """Return the state that ``to_arrays`` wrote."""
+        return cls(stored.arrays["log_scale"])
+
+
+def calibrate(
+    offsets: FloatArray, errors: FloatArray, origins: IntArray, band: IntArray, promised: float
+) -> FloatArray:
+    """Run the correction over rolling origins, each lesson as soon as its band is over.
+
+    Parameters
+    ----------
+    offsets
+        Shape (n_origins, n_quantiles, n_steps, n_series).
+    errors
+        Actual minus forecast, shape (n_origins, n_steps, n_series).
+
+    Returns
+    -------
+    FloatArray
+        Corrected offsets, same shape.
+    """
+    state = ConformalState.starting(int(band[-1]) + 1, errors.shape[2])
+    out = np.empty_like(offsets)
+    for i, learnable in enumerate(lessons(origins, band)):
+        for source, bands in learnable:
+            told = np.where(np.isin(band, bands)[:, None], errors[source], np.nan)
+            state = state.learnt(out[source], told, band, promised)
+        out[i] = state.corrected(offsets[i], band)
+    return out
