@@ -13,7 +13,10 @@ import os
 import signal
 import sys
 
-__all__ = ["follow_parent"]
+__all__ = ["ENDINGS", "follow_parent"]
+
+ENDINGS = (signal.SIGINT, signal.SIGTERM)
+"""Held back by the parent while it starts a child, so that it always knows what it started."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -37,5 +40,6 @@ def follow_parent(parent: int) -> None:
 
 
 if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDINGS)
     follow_parent(int(sys.argv[1]))
     os.execv(sys.argv[2], sys.argv[2:])

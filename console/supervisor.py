@@ -7,6 +7,7 @@ the children in order; and a lifeline, so that they end even when the parent is 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+
+from console.lifeline import ENDINGS
 
 __all__ = ["Service", "ServiceDiedError", "Supervisor", "last_lines"]
 
@@ -80,16 +83,20 @@ class Supervisor:
         command = [
             sys.executable, "-P", "-m", "console.lifeline", str(os.getpid()), *service.command,
         ]  # fmt: skip
-        with self.log_of(service.name).open("ab") as log:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **service.environment},
-                start_new_session=True,
-            )
-        self._running[service.name] = (service, process)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDINGS)
+        try:
+            with self.log_of(service.name).open("ab") as log:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **service.environment},
+                    start_new_session=True,
+                )
+            self._running[service.name] = (service, process)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def pid(self, name: str) -> int:
         """Process id of a service that was started."""

@@ -50,6 +50,9 @@ _SERVICES: dict[Role, tuple[str, str]] = {
 }
 
 
+_HOLDERS = (Role.REDIS, Role.KAFKA)
+
+
 def worker(
     role: Annotated[Role, typer.Argument(help="Which service.")],
     run_file: Annotated[Path, typer.Option("--run", metavar="FILE", help="The file of the run.")],
@@ -59,7 +62,8 @@ def worker(
     from console.service_logs import configure_logs
     from console.stopping import stop_on_signal
 
-    stop = stop_on_signal()
+    # What is being prepared is of no use unfinished, so that ends at once.
+    stop = threading.Event() if role is Role.PREPARE else stop_on_signal(tidy=role in _HOLDERS)
     run = read_run(run_file)
     configure_logs(run.settings.logging, role.value)
     serve_metrics(run.settings.metrics, role.value)
