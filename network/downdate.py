@@ -21,7 +21,8 @@ from network.gain import GainFactor
 
 __all__ = ["Downdate"]
 
-_SINGULAR = 1e-7
+_SINGULAR = 1e-4
+"""Least part of a row's variance that may remain; below, the rest hardly carries the state."""
 
 
 class Downdate:

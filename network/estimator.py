@@ -88,6 +88,9 @@ class Estimator:
         self._may_test = telemetry.origin != Origin.ZERO_INJECTION
         self._weight = 1.0 / (telemetry.sigma * self._per_unit) ** 2
         self._bound = self._functions.physical_bounds()
+        is_v = telemetry.quantity == Quantity.V
+        dead = self._functions.island < 0
+        self._dead_v = np.flatnonzero(is_v)[dead[telemetry.element[is_v]]]
         start = self._solved_case() if at is None else np.asarray(at, np.complex128)
         self._gains = self._gains_at(start)
 
@@ -134,7 +137,8 @@ class Estimator:
         Parameters
         ----------
         value : (m,) float
-            Per unit, MW or MVAr in the order of the telemetry; NaN where missing.
+            Per unit, MW or MVAr in the order of the telemetry; NaN where missing. Voltages
+            of buses that are out of service are not used.
         sigma : (m,) float, optional
             Standard deviations for this scan, such as wider ones for old values.
         v0 : (n_bus,) complex, optional
@@ -155,6 +159,7 @@ class Estimator:
         """
         z = np.asarray(value, np.float64) * self._per_unit
         present = np.isfinite(z)
+        present[self._dead_v] = False
         if not present.any():
             raise NotObservable("the scan holds no values")
         spread = self.telemetry.sigma if sigma is None else np.asarray(sigma, np.float64)
@@ -202,7 +207,7 @@ class Estimator:
         return Problem(self._functions, self._gains.pattern, z, weight, gain.prior), gain
 
     def _minimise(self, problem: Problem, v: Complexes, gain: Gain) -> Fit:
-        return minimise(problem, v, gain.solver, tolerance=self.tolerance, max_iterations=20)
+        return minimise(problem, v, gain.solver, tolerance=self.tolerance, max_iterations=40)
 
     def _finish(
         self, whole: Floats, problem: Problem, gain: Gain, fit: Fit, remove_bad: bool
@@ -245,6 +250,7 @@ class Estimator:
         known = used.copy()
         known[list(removed)] = True
         estimated = (problem.z - fit.residual) / self._per_unit
+        estimated[self._dead_v] = 0.0
         removals = tuple(
             Removal(row, score, float(value[row]), float(estimated[row]))
             for row, score in removed.items()
@@ -255,7 +261,7 @@ class Estimator:
         power = state.power * network.base_mva
         return StateEstimate(
             v=np.where(self._functions.island >= 0, state.v, 0.0),
-            observed=gain.observed,
+            observed=self._observed(problem, gain, fit),
             estimated=estimated,
             residual=np.where(known, value - estimated, np.nan),
             weight=problem.weight,
@@ -270,6 +276,15 @@ class Estimator:
             s_to_mva=power[n_branch : 2 * n_branch],
             s_bus_mva=power[2 * n_branch :],
         )
+
+    def _observed(self, problem: Problem, gain: Gain, fit: Fit) -> Bools:
+        """Buses that are determined, judged anew where much is missing and the state moved far."""
+        if not (gain.sparse and fit.gain_renewed and fit.converged):
+            return gain.observed
+        try:
+            return gain.observed & self._gains.observed_at(problem.factor(fit.state.v))
+        except NotObservable:
+            return np.zeros_like(gain.observed)
 
     def _solved_case(self) -> Complexes:
         flat = self._flat(None)

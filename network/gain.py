@@ -17,7 +17,7 @@ from network.selected_inverse import SelectedInverse
 
 __all__ = ["GainFactor"]
 
-_WEAKEST_PIVOT = 1e-11
+_WEAKEST_PIVOT = 1e-15
 
 
 class GainFactor:

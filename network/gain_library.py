@@ -16,7 +16,10 @@ from network.observability import observability
 
 __all__ = ["Gain", "GainLibrary"]
 
-_PRIOR_PRECISION = 1.0
+_PRIOR_PRECISION = 25.0
+_WEAK = 0.05
+"""Standard error (radian or per unit) above which a state is called open: a value that
+follows from second-order effects alone misleads more than it tells."""
 _KEPT_FACTORS = 8
 
 
@@ -30,11 +33,14 @@ class Gain:
     prior : Prior or None
         The pull on states that the measurements leave open.
     observed : (n_bus,) bool
+    sparse : bool
+        Whether so much is missing that the gain is not the base one.
     """
 
     solver: Downdate
     prior: Prior | None
     observed: Bools
+    sparse: bool
 
 
 class GainLibrary:
@@ -86,11 +92,22 @@ class GainLibrary:
         changed = np.flatnonzero(ratio < 0.9)
         if len(changed) <= self._most_downdates and not np.any(ratio > 1.1):
             try:
-                return Gain(Downdate(factor, changed, weight[changed]), prior, observed)
+                return Gain(
+                    Downdate(factor, changed, weight[changed]), prior, observed, sparse=False
+                )
             except NotObservable:
                 pass
         factor, prior, observed = self._factored(weight)
-        return Gain(Downdate(factor, np.zeros(0, np.int64), np.zeros(0)), prior, observed)
+        whole = Downdate(factor, np.zeros(0, np.int64), np.zeros(0))
+        return Gain(whole, prior, observed, sparse=True)
+
+    def observed_at(self, factor: GainFactor) -> Bools:
+        """Buses ``(n_bus,)`` that a gain determines well enough, seen from its own state."""
+        functions = self._functions
+        entry = np.zeros(2 * functions.n_bus, dtype=np.bool_)
+        entry[functions.unknown] = ~(factor.state_variance <= _WEAK**2)
+        open_ = entry[: functions.n_bus] | entry[functions.n_bus :]
+        return ~open_ & (functions.island >= 0)
 
     def _factored(self, weight: Floats) -> tuple[GainFactor, Prior | None, Bools]:
         key = weight.tobytes()
@@ -100,19 +117,38 @@ class GainLibrary:
         made: tuple[GainFactor, Prior | None, Bools]
         try:
             factor = GainFactor(self._jacobian, weight, self.pattern)
+            weak = ~(factor.state_variance <= _WEAK**2)
             made = factor, None, self._functions.island >= 0
+            if weak.any():
+                made = self._with_prior(weight, weak)
         except NotObservable:
-            made = self._with_prior(weight)
+            made = self._with_prior(weight, self._open(weight))
         self._kept[key] = made
         if len(self._kept) > _KEPT_FACTORS:
             self._kept.popitem(last=False)
         return made
 
-    def _with_prior(self, weight: Floats) -> tuple[GainFactor, Prior | None, Bools]:
+    def _open(self, weight: Floats) -> Bools:
         seen = observability(self._functions, weight > 0, self.pattern)
-        if not seen.observed.any():
+        return np.tile(~seen.observed, 2)[self._functions.unknown]
+
+    def _with_prior(self, weight: Floats, open_: Bools) -> tuple[GainFactor, Prior | None, Bools]:
+        """Hold what is open near the state of this library, and say which buses that is."""
+        functions = self._functions
+        # Rounding in the stiffest entries must not drown the prior.
+        upper = self.pattern.upper_triangle(self._jacobian, weight)
+        precision = np.maximum(_PRIOR_PRECISION, 1e-12 * upper.diagonal())
+        while True:
+            prior = Prior(np.where(open_, precision, 0.0), self._at)
+            factor = GainFactor(self._jacobian, weight, self.pattern, prior.precision)
+            weak = ~open_ & ~(factor.state_variance <= _WEAK**2)
+            if not weak.any():
+                break
+            open_ = open_ | weak
+        entry = np.zeros(2 * functions.n_bus, dtype=np.bool_)
+        entry[functions.unknown] = open_
+        observed = ~(entry[: functions.n_bus] | entry[functions.n_bus :])
+        observed &= functions.island >= 0
+        if not observed.any() or open_.all():
             raise NotObservable("the measurements determine no part of the state")
-        open_ = np.tile(~seen.observed, 2)[self._functions.unknown]
-        prior = Prior(np.where(open_, _PRIOR_PRECISION, 0.0), self._at)
-        factor = GainFactor(self._jacobian, weight, self.pattern, prior.precision)
-        return factor, prior, seen.observed
+        return factor, prior, observed

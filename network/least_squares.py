@@ -20,6 +20,12 @@ __all__ = ["Fit", "Prior", "Problem", "Solver", "minimise"]
 
 _SHRINKS_WELL = 0.5
 _LONGEST_STEP = 1.0
+_LEAST_DAMPING, _MOST_DAMPING = 100.0, 1e8
+_NEAR = 1000.0
+"""J by measurements below which a step uphill is refused and tried again damped; far from
+the solution Gauss-Newton has to go over ridges."""
+_NEGLIGIBLE = 1e-2
+"""Gain in J that does not matter: a tenth of a standard error in a single direction."""
 
 
 class Solver(Protocol):
@@ -70,10 +76,13 @@ class Problem:
         """Return the problem with other weights."""
         return replace(self, weight=weight)
 
-    def factor(self, v: Complexes) -> GainFactor:
-        """Factor the gain at a state."""
+    def factor(self, v: Complexes, damping: float = 0.0) -> GainFactor:
+        """Factor the gain at a state, with a multiple of the identity added."""
         jacobian = self.functions.jacobian(self.functions.evaluate(v))
         precision = None if self.prior is None else self.prior.precision
+        if damping:
+            damped = np.full(self.functions.n_state, damping)
+            precision = damped if precision is None else damped + precision
         return GainFactor(jacobian, self.weight, self.pattern, precision)
 
     def descent(self, state: Evaluation, residual: Floats) -> Floats:
@@ -141,6 +150,7 @@ def minimise(
     functions = problem.functions
     newton = solver is None
     last = np.inf
+    damping = 0.0
     converged = False
     iteration = 0
     state = functions.evaluate(v)
@@ -150,11 +160,12 @@ def minimise(
         iteration += 1
         if newton:
             try:
-                solver = problem.factor(state.v)
+                solver = problem.factor(state.v, damping)
             except NotObservable:
                 break
         assert solver is not None
-        dx = solver.solve(problem.descent(state, residual))
+        descent = problem.descent(state, residual)
+        dx = solver.solve(descent)
         size = float(np.abs(dx).max(initial=0.0))
         if not np.isfinite(size):
             break
@@ -163,11 +174,21 @@ def minimise(
         ahead = functions.evaluate(functions.step(state.v, dx))
         residual_ahead = problem.z - functions.values(ahead)
         objective_ahead = float(problem.weight @ residual_ahead**2)
-        converged = size < tolerance
+        # Where a direction is known badly, rounding keeps steps above any tolerance; then
+        # what J could still lose says that the end is reached.
+        stalled = newton and size > _SHRINKS_WELL * last and float(descent @ dx) < _NEGLIGIBLE
+        converged = size < tolerance or stalled
         if not newton and not converged and not objective_ahead <= objective:
             # A gain from elsewhere can point uphill; one from here does not.
             newton = True
             continue
+        if newton and not converged:
+            if not objective_ahead <= objective and damping < _MOST_DAMPING:
+                damping = max(_LEAST_DAMPING, 10.0 * damping)
+                if objective < _NEAR * (1 + int(np.count_nonzero(problem.weight))):
+                    continue
+            else:
+                damping = 0.0 if damping <= _LEAST_DAMPING else damping / 10.0
         state, residual, objective = ahead, residual_ahead, objective_ahead
         newton = newton or size > _SHRINKS_WELL * last
         last = size

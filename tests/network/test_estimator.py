@@ -1,6 +1,6 @@
 import importlib.util
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -251,6 +251,19 @@ def test_an_unobservable_part_is_named_and_the_rest_estimated(bench14: Bench) ->
     assert bench14.estimator.observability(value).open_directions == 2
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_third_missing_at_1354_buses_gives_a_good_state_or_names_the_gaps(
+    case1354: Network, seed: int
+) -> None:
+    bench, rng = Bench.of(case1354), np.random.default_rng(seed)
+    value = bench.scan(rng)
+    value[rng.random(len(value)) < 0.3 * (bench.telemetry.origin == Origin.MEASURED)] = np.nan
+    estimate = bench.estimator.estimate(value, v0=bench.v)
+    assert estimate.converged and estimate.plausible
+    assert estimate.observed.mean() > 0.98
+    np.testing.assert_allclose(estimate.v[estimate.observed], bench.v[estimate.observed], atol=0.03)
+
+
 def test_nothing_measured_is_refused(bench14: Bench) -> None:
     with pytest.raises(NotObservable):
         bench14.estimator.estimate(np.full(len(bench14.telemetry), np.nan))
@@ -276,6 +289,20 @@ def test_two_islands_are_estimated_each_with_its_own_reference(ieee14: Network) 
     estimate = estimator.estimate(estimator.predict(v))
     np.testing.assert_allclose(estimate.v, v, atol=1e-6)
     assert estimate.observed.all()
+
+
+def test_a_bus_out_of_service_is_dead_and_left_alone(ieee14: Network) -> None:
+    kind = ieee14.buses.kind.copy()
+    kind[7] = 4
+    network = replace(ieee14, buses=replace(ieee14.buses, kind=kind))
+    estimator = Estimator(network, full_telemetry(network))
+    v = PowerFlow(network).solve()
+    value = estimator.predict(v)
+    value[7] = 0.0
+    estimate = estimator.estimate(value)
+    assert estimate.plausible and estimate.removed == ()
+    assert estimate.v[7] == 0 and estimate.estimated[7] == 0
+    np.testing.assert_allclose(estimate.v, v, atol=1e-6)
 
 
 def test_a_start_that_is_turned_as_a_whole_changes_nothing(bench14: Bench) -> None:

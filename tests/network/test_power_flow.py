@@ -46,6 +46,7 @@ def test_the_ieee14_solution_is_the_published_one(ieee14: Network) -> None:
     np.testing.assert_allclose(np.rad2deg(np.angle(v)), angles, atol=0.02)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:pandapower")
 def test_the_118_bus_solution_is_that_of_pandapower(case118: Network) -> None:
     pandapower = pytest.importorskip("pandapower")
     net = pandapower.networks.case118()
