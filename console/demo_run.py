@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from console.demo_report import print_report
 from console.errors import BadInputError, UnavailableError
 from console.json_file import check_json_target, write_json
 from console.log_access import open_reader
+from console.packages import check_demo_packages
 from console.pipeline import Pipeline
 from console.progress import stage_progress
 from console.redis_access import open_redis
@@ -57,7 +57,7 @@ def run_demo(
     """
     began = time.monotonic()
     check_json_target(json_file)
-    _check_packages()
+    check_demo_packages()
     settings = load_settings(config, directory=directory or Path("var/gridcast/demo"))
     settings = settings.model_copy(update={"directory": _fresh(settings.directory.absolute())})
     own_kafka = kafka and settings.addresses.kafka_bootstrap_servers is None
@@ -93,15 +93,6 @@ def run_demo(
         while keep:
             supervisor.check()
             time.sleep(_POLL_S)
-
-
-def _check_packages() -> None:
-    missing = [n for n in ("pandapower", "simbench") if importlib.util.find_spec(n) is None]
-    if missing:
-        raise BadInputError(
-            f"the demo's network and load shapes come from {' and '.join(missing)}, not installed; "
-            "install gridcast with its extra: pip install 'gridcast[demo]'"
-        )
 
 
 def _fresh(directory: Path) -> Path:

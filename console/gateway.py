@@ -12,15 +12,17 @@ from console.heartbeat import Pulse
 from console.json_file import write_json
 from console.log_access import open_reader, open_writer
 from console.redis_access import open_redis
+from console.retention import Retention
 from console.run_file import RunFile
 from console.scenario import twin_of
 from ingest.network_files import read_case
 from records.envelope import watermark_of
 from records.log import LogReader, Partition
+from records.tick import TICK_TYPE, decode_tick
 from records.time import HOUR, MINUTE
 from records.topics import topic_name
 
-__all__ = ["SENT_FILE", "Pacer", "Throttle", "send"]
+__all__ = ["SENT_FILE", "Pacer", "Throttle", "last_tick", "send"]
 
 _logger = structlog.get_logger(__name__)
 
@@ -30,6 +32,7 @@ SENT_FILE = "sent.json"
 _LEAD = 8 * HOUR
 _LOOK_EVERY = 10 * MINUTE
 _WAIT_S = 0.02
+_LOOK_BACK = 50
 
 
 def send(run: RunFile, stop: threading.Event) -> None:
@@ -39,18 +42,21 @@ def send(run: RunFile, stop: threading.Event) -> None:
     reader, writer, client = open_reader(settings), open_writer(settings), open_redis(settings)
     pulse = Pulse(client, settings.namespace, "gateway")
     pace: Pacer | Throttle = (
-        Throttle(reader, settings.namespace, run.start)
-        if run.speed is None
-        else Pacer(run.start, run.speed)
+        Throttle(reader, settings.namespace, run.start) if run.speed is None else Pacer(run.speed)
     )
     measurements = records = 0
+    sent_to = last_tick(reader, twin.partitions[0])
+    retention = Retention(writer, [Partition(*place) for place in twin.partitions])
     try:
         for batch in twin.batches(run.directory / "truth"):
+            if sent_to is not None and batch.time <= sent_to:
+                continue  # by the gateway that ran before
             if not pace.wait(batch.time, stop, writer.flush):
                 return
             writer.append(batch.records)
             measurements += batch.n_measurements
             records += len(batch.records)
+            retention.apply_now_and_then()
             pulse.beat(batch.time, detail=f"{measurements} measurements sent")
         writer.flush()
         sent = {"measurements": measurements, "records": records}
@@ -62,28 +68,39 @@ def send(run: RunFile, stop: threading.Event) -> None:
         client.close()
 
 
+def last_tick(reader: LogReader, place: tuple[str, int]) -> int | None:
+    """Event time (ns UTC) of the last tick on a partition, None when there is none."""
+    where = Partition(*place)
+    end, begin = reader.end_offset(where), reader.begin_offset(where)
+    for first in range(end - _LOOK_BACK, begin - _LOOK_BACK, -_LOOK_BACK):
+        for record in reversed(reader.read(where, max(first, begin), _LOOK_BACK)):
+            if record.headers.get("ce_type") == TICK_TYPE:
+                return decode_tick(record.value).time
+    return None
+
+
 class Pacer:
-    """Lets event time pass at a multiple of wall time.
+    """Lets event time pass at a multiple of wall time, from the first batch on.
 
     Parameters
     ----------
-    start
-        Event time of the first batch, ns UTC.
     speed
         Event time per wall time.
     """
 
-    def __init__(self, start: int, speed: float) -> None:
-        self._start = start
+    def __init__(self, speed: float) -> None:
         self._speed = speed
-        self._began = time.monotonic()
+        self._start: tuple[int, float] | None = None
 
     def wait(self, event_time: int, stop: threading.Event, flush: Callable[[], None]) -> bool:
         """Wait until `event_time` is due; False when asked to stop meanwhile.
 
         What was appended before is flushed first, so that nobody waits for it.
         """
-        due = self._began + (event_time - self._start) / 1e9 / self._speed
+        if self._start is None:
+            self._start = (event_time, time.monotonic())
+        first, began = self._start
+        due = began + (event_time - first) / 1e9 / self._speed
         if due > time.monotonic():
             flush()
             stop.wait(due - time.monotonic())

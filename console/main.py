@@ -21,6 +21,7 @@ from console.doctor import doctor
 from console.endings import failed, say
 from console.health import health
 from console.replay import replay
+from console.up import up
 from console.worker import worker
 
 __all__ = ["app", "main", "run"]
@@ -40,6 +41,7 @@ app = typer.Typer(
     epilog="Every command explains itself with --help. If something is wrong: gridcast doctor.",
 )
 app.command()(demo)
+app.command()(up)
 app.command()(replay)
 app.command()(doctor)
 app.command()(health)

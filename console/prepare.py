@@ -8,6 +8,7 @@ import time
 import structlog
 
 from console.history import keep_history
+from console.json_file import write_json
 from console.log_access import kafka_connection
 from console.run_file import RunFile
 from console.scenario import HISTORY_START, make_network, twin_of
@@ -17,11 +18,17 @@ from storage.historian_writer import HistorianWriter
 
 __all__ = ["create_topics", "prepare"]
 
+_DONE = "prepared.json"
+
 _logger = structlog.get_logger(__name__)
 
 
 def prepare(run: RunFile, _stop: threading.Event) -> None:
-    """Make the network, the topics and the history of a run."""
+    """Make the network, the topics and the history of a run, unless they are there already."""
+    done = run.directory / _DONE
+    if done.exists():
+        _logger.info("prepared_before")
+        return
     twin = twin_of(run, make_network(run))
     create_topics(run, len(twin.area_names))
     history = twin.history(HISTORY_START, run.start)
@@ -30,6 +37,7 @@ def prepare(run: RunFile, _stop: threading.Event) -> None:
         kept = keep_history(history, writer, time.time_ns())
     finally:
         writer.close()
+    write_json(done, {"points": len(twin.register.points), "history_values": kept})
     _logger.info("prepared", points=len(twin.register.points), history_values=kept)
 
 

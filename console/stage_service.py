@@ -7,10 +7,11 @@ import threading
 from console.errors import BadInputError
 from console.log_access import kafka_connection, open_reader, open_writer
 from console.redis_access import open_redis
+from console.retention import Retention
 from console.run_file import RunFile
 from console.scenario import read_scenario
 from console.service_outlet import ServiceOutlet, SlottedWriter
-from console.stages import STAGES_OF, slots_of, stage_named
+from console.stages import STAGES_OF, slots_of, stage_named, written_by
 from storage.checkpoint_store import CheckpointStore
 from storage.kafka_connection import KafkaConnection
 from stream.keeper import Checkpoints
@@ -61,14 +62,24 @@ def _run_together(role: str, run: RunFile, stop: threading.Event) -> None:
     scenario = read_scenario(run)
     stages = [stage_named(name, run, scenario) for name in STAGES_OF[role]]
     reader, client = open_reader(settings), open_redis(settings)
-    writer = SlottedWriter(open_writer(settings), slots_of(role, run, scenario))
+    log = open_writer(settings)
+    retention = Retention(log, written_by(role, run, scenario))
+    writer = SlottedWriter(log, slots_of(role, run, scenario))
     outlet = ServiceOutlet(writer, client, settings.namespace, role)
     checkpoints = CheckpointStore(
         run.directory / "checkpoints", durable=settings.checkpoint.durable
     )
     options = RunnerOptions(checkpoint_every=settings.checkpoint.every)
     try:
-        run_stages(stages, reader, outlet, checkpoints, options=options, stop=stop.is_set)
+        run_stages(
+            stages,
+            reader,
+            outlet,
+            checkpoints,
+            options=options,
+            stop=stop.is_set,
+            on_progress=lambda _: retention.apply_now_and_then(),
+        )
     finally:
         writer.close()
         reader.close()

@@ -10,6 +10,7 @@ from console.history import training_set
 from console.run_file import RunFile
 from console.scenario import HISTORY_START, Scenario
 from console.settings import nanoseconds
+from records.log import Partition
 from records.topics import topic_name
 from storage.historian import Historian
 from stream.area import AreaSettings, AreaStage
@@ -20,7 +21,7 @@ from stream.meter_check import CheckLimits
 from stream.metering import MeteringSettings, MeteringStage
 from stream.stage import Stage
 
-__all__ = ["STAGES_OF", "slots_of", "stage_named"]
+__all__ = ["STAGES_OF", "slots_of", "stage_named", "written_by"]
 
 STAGES_OF: dict[str, tuple[str, ...]] = {
     "processor": ("area", "metering"),
@@ -58,6 +59,18 @@ def slots_of(role: str, run: RunFile, scenario: Scenario) -> Mapping[str, int]:
         topic_name(space, "dead-letter.v1"): 1,
         topic_name(space, "finding.v1"): areas,
     }
+
+
+def written_by(role: str, run: RunFile, scenario: Scenario) -> list[Partition]:
+    """Partitions of the embedded log that a process fills."""
+    space, areas = run.settings.namespace, range(len(scenario.register.areas))
+    if role == "processor":
+        by_area = ("scada.view.v1", "window.5min.v1", "meter.interval.v1", "finding.v1")
+        names = [(name, area) for name in by_area for area in areas]
+        return [Partition(topic_name(space, n), a) for n, a in (*names, ("dead-letter.v1", 0))]
+    single = ("network.state.v1", "forecast.v1", "monitor.rupture.v1")
+    own = [Partition(topic_name(space, name), 0) for name in single]
+    return own + [Partition(*slot) for slot in slots_of(role, run, scenario).items()]
 
 
 def _area_settings(run: RunFile) -> AreaSettings:
