@@ -156,7 +156,7 @@ def _some(table: RosterTable, rows: Rows) -> RosterTable:
         table.valid_from,
         table.valid_to,
         all_in_force=table.all_in_force,
-        any_by_exception=bool(columns["by_exception"].any()),
+        any_by_exception=table.any_by_exception,
         unscaled=table.unscaled,
         **columns,
     )

@@ -115,7 +115,7 @@ def place_rows(
         row, time, quality = located.row[keep], time[keep], quality[keep]
     rows: Rows = _ALL if located.complete and keep is None else row
     raw = frame.value if keep is None else frame.value[keep]
-    value = raw * table.scale[rows]
+    value = raw.copy() if table.unscaled else raw * table.scale[rows]
     quality, broken = row_rules(value, quality, table.low[rows], table.high[rows])
     n_rows = len(row)
     placed = FrameRows(

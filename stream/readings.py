@@ -51,7 +51,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """The readings that stand, as a matrix: k-th reading of each point in order of time.
+    """The readings that stand, as a matrix: each point's readings down its column, in order.
 
     Arrays of shape (n_times, n_points); where `present` is False the cell means nothing.
     `all_present` is True when every cell holds a reading.
@@ -82,7 +82,7 @@ class Readings:
             Roster rows wanted, ascending; None for all. Columns follow this order.
         """
         if points is None and all(block.single for block in self.blocks):
-            cells = _stacked(self.blocks, n_points) or _in_order(self.blocks, n_points)
+            cells = _layered(self.blocks, n_points)
             if cells is not None:
                 return cells
         flat = self._flat()
@@ -138,45 +138,31 @@ class Readings:
         return cls([block] if len(block.row) else [], set(tree["heard"]))
 
 
-def _stacked(blocks: Sequence[Block], n_points: int) -> Cells | None:
-    """Stack blocks that all hold every point, each later than the one before; else None."""
-    if not blocks or len(blocks[0].row) != n_points:
-        return None
-    rows = blocks[0].row
-    if any(block.row is not rows for block in blocks) or rows[0] != 0 or (np.diff(rows) != 1).any():
-        return None
-    time = np.stack([block.time for block in blocks])
-    if (time[1:] <= time[:-1]).any():
-        return None
-    return Cells(
-        np.ones(time.shape, np.bool_),
-        time,
-        np.stack([block.value for block in blocks]),
-        np.stack([block.quality for block in blocks]),
-        True,
-    )
-
-
-def _in_order(blocks: Sequence[Block], n_points: int) -> Cells | None:
-    """Place blocks that come in order of time for each point; else None."""
+def _layered(blocks: Sequence[Block], n_points: int) -> Cells | None:
+    """Lay blocks over each other, a row each, if each begins after the one before ends."""
+    latest = None
+    for block in blocks:
+        if not len(block.time):
+            continue
+        if latest is not None and block.time.min() <= latest:
+            return None
+        latest = block.time.max()
     shape = (len(blocks), n_points)
+    present = np.zeros(shape, np.bool_)
     time, value = np.zeros(shape, np.int64), np.zeros(shape)
     quality = np.zeros(shape, np.uint16)
-    depth = np.zeros(n_points, np.int64)
-    latest = np.full(n_points, np.iinfo(np.int64).min)
-    for block in blocks:
-        row = block.row
-        if (block.time <= latest[row]).any():
-            return None
-        latest[row] = block.time
-        place = depth[row]
-        time[place, row] = block.time
-        value[place, row] = block.value
-        quality[place, row] = block.quality
-        depth[row] = place + 1
-    n_times = int(depth.max(initial=0))
-    present = np.arange(n_times)[:, None] < depth
-    return Cells(present, time[:n_times], value[:n_times], quality[:n_times])
+    complete = True
+    for layer, block in enumerate(blocks):
+        rows: slice | npt.NDArray[np.int64] = block.row
+        if len(block.row) == n_points and block.row[0] == 0 and (np.diff(block.row) == 1).all():
+            rows = slice(None)
+        else:
+            complete = False
+        present[layer, rows] = True
+        time[layer, rows] = block.time
+        value[layer, rows] = block.value
+        quality[layer, rows] = block.quality
+    return Cells(present, time, value, quality, complete)
 
 
 def _sorted(flat: Block) -> Block:

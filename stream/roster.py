@@ -123,9 +123,10 @@ class Roster:
             return self._last
         n_points = len(self.number)
         if n_points:
-            row = np.searchsorted(self.number, number)
-            row[row == n_points] = 0
-            row = np.where(self.number[row] == number, row, -1).astype(np.int64)
+            row = np.minimum(np.searchsorted(self.number, number), n_points - 1)
+            known = self.number[row] == number
+            if not known.all():
+                row[~known] = -1
         else:
             row = np.full(len(number), -1, np.int64)
         ordered = number if (number[1:] > number[:-1]).all() else np.sort(number)

@@ -43,7 +43,7 @@ class Memory:
         The last reading off the level, its time, and how many in a row, up to it, agree with
         each other.
     trusted
-        Whether the last reading was believed.
+        Whether the last reading was believed; kept where any point reports by exception.
     """
 
     seen: npt.NDArray[np.int64]
@@ -168,7 +168,8 @@ def judge(
         memory.time[rows] = np.where(believed, time, memory.time[rows])
     memory.seen[rows] = time
     memory.same_value[rows], memory.same_since[rows] = value, since
-    memory.trusted[rows] = believed
+    if table.any_by_exception:
+        memory.trusted[rows] = believed
     return believed, broken
 
 

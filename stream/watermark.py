@@ -7,7 +7,7 @@ measurements, and ticks where none come. A time further ahead of the log's own c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -81,4 +81,4 @@ class Watermark:
 
     def seen(self, time_ns: int) -> Watermark:
         """Return the watermark after an event time was seen; it never goes back."""
-        return replace(self, greatest=time_ns) if time_ns > self.greatest else self
+        return Watermark(self.disorder, time_ns) if time_ns > self.greatest else self

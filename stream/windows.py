@@ -153,10 +153,13 @@ class Windows:
             yield from self._correct(state, watermark, input_offset)
         if watermark == NEVER:
             return
+        before = state.closed_until
         while (start := self._next(state, watermark)) is not None:
             batch = self._close(state, start, state.memory, input_offset)
             state.closed_until = start + self._length
             yield batch, state.closed_until
+        if state.closed_until == before:
+            return
         oldest = watermark - self._settings.hot_retention
         for start in [start for start in state.readings if start + self._length <= oldest]:
             del state.readings[start]
