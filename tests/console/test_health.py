@@ -32,10 +32,10 @@ def test_a_service_that_beats_is_healthy(gridcast: Any, live: LiveState) -> None
 
 def test_a_service_that_fell_silent_is_not(gridcast: Any, live: LiveState) -> None:
     live.beat(Heartbeat("forecast", time.time_ns() - 90 * 10**9, None))
-    assert gridcast("health", "forecast", "--within", "120").code == 0
+    assert gridcast("health", "forecast", "--within", "3600").code == 0
     ended = gridcast("health", "forecast")
     assert ended.code == 1
-    assert "90 s old" in ended.err
+    assert "s old, more than 60 s" in ended.err
 
 
 def test_a_service_that_never_beat_is_named_beside_those_that_did(
