@@ -1,0 +1,91 @@
+"""The whole job on one machine: a short demo, and what can be seen after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Where a demo of two days has run, and what it printed."""
+    place = tmp_path_factory.mktemp("demo")
+    done = gridcast(place, "demo", "--days", "2", "--json", "figures.json")
+    assert done.returncode == 0, done.stderr
+    return place, done.stdout
+
+
+def gridcast(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k != "REDIS_URL"}
+    environment["COLUMNS"] = "160"
+    return subprocess.run(
+        [sys.executable, "-m", "console.main", *arguments],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_figures_are_those_of_the_contract_and_good(demo: tuple[Path, str]) -> None:
+    figures = json.loads((demo[0] / "figures.json").read_text())
+    assert set(figures) == {
+        "records_in", "windows_closed", "dead_letters", "forecasts_published", "max_incoherence",
+        "flow_rmse_over_sigma", "raw_flow_rmse_over_sigma", "mape", "wall_s",
+    }  # fmt: skip
+    assert figures["records_in"] > 6_000_000
+    # Every point of every 5-minute window is closed exactly once.
+    assert figures["windows_closed"] == 1168 * 2 * 288
+    assert figures["dead_letters"] > 0
+    assert figures["forecasts_published"] == 106 * 49
+    assert figures["max_incoherence"] <= 1e-6
+    assert figures["flow_rmse_over_sigma"] < figures["raw_flow_rmse_over_sigma"]
+    assert set(figures["mape"]) == {"bus", "region", "total"}
+    for level, mape in figures["mape"].items():
+        assert mape["model"] < mape["seasonal_naive"], level
+
+
+def test_a_person_is_told_the_same_and_where_to_look(demo: tuple[Path, str]) -> None:
+    assert "largest incoherence" in demo[1]
+    assert "gridcast topics read forecast.v1" in demo[1]
+
+
+def test_the_forecasts_can_be_read_by_other_programs(demo: tuple[Path, str]) -> None:
+    read = ("topics", "read", "forecast.v1", "--from", "-8", "--format", "jsonl")
+    done = gridcast(demo[0], *read, "--directory", "var/gridcast/demo")
+    trees = [json.loads(line) for line in done.stdout.splitlines()]
+    run = {tree["data"]["level"]: tree["data"] for tree in trees}
+    children: dict[str, float] = {}
+    for level in ("region", "bus", "losses"):
+        for series in run[level]["series"].values():
+            parent = series["parent"]
+            children[parent] = children.get(parent, 0.0) + series["mean"][0]
+    total = run["total"]["series"]["total"]["mean"][0]
+    assert children["total"] == pytest.approx(total, rel=1e-6)
+
+
+def test_dead_letters_are_listed_with_their_reasons(demo: tuple[Path, str]) -> None:
+    done = gridcast(demo[0], "dead-letters", "list", "--directory", "var/gridcast/demo")
+    assert "unknown_point" in done.stdout
+
+
+def test_the_doctor_finds_every_checkpoint_at_the_end_of_the_log(demo: tuple[Path, str]) -> None:
+    done = gridcast(demo[0], "doctor", "--directory", "var/gridcast/demo")
+    assert done.returncode == 0, done.stdout
+    for name in ("area.0", "area.1", "area.2", "estimation", "forecast"):
+        assert f"checkpoint {name}: at the end of the log" in done.stdout
+
+
+def test_a_second_demo_does_not_touch_a_directory_of_another_kind(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("dear")
+    done = gridcast(tmp_path, "demo", "--directory", "mine")
+    assert done.returncode == 2
+    assert "not empty and not a demo's" in done.stderr
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "dear"
