@@ -117,7 +117,7 @@ class Calendar:
             "day_class": np.where(holiday, HOLIDAY, weekday).astype(np.float64),
             "holiday": holiday.astype(np.float64),
             "eve": (before & ~holiday).astype(np.float64),
-            "after_holiday": (after & working).astype(np.float64),
+            "after_holiday": (after & ~holiday).astype(np.float64),
             "bridge": (bridge & ~holiday).astype(np.float64),
             "christmas": (year_end & working).astype(np.float64),
             "christmas_week": ((month_day >= 1226) | (month_day <= 103)).astype(np.float64),

@@ -219,13 +219,19 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list | tuple) else value
 
 
+# Room beyond the training range, where the penalty continues a spline in a straight line: a heat
+# wave hotter than any before is what a peak forecast is for.
+_MARGIN = 0.06
+
+
 def _range(column: FloatArray) -> tuple[float, float]:
     known = column[np.isfinite(column)]
     if not len(known):
         msg = "a predictor has no known value in the training data"
         raise ValueError(msg)
     low, high = float(known.min()), float(known.max())
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
+    margin = _MARGIN * (high - low) if high > low else 0.5
+    return low - margin, high + margin
 
 
 def _spline(

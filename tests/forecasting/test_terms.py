@@ -11,9 +11,9 @@ def table(**columns: np.ndarray) -> Predictors:
     return Predictors(np.zeros(n, dtype=np.int64), columns)
 
 
-def test_a_smooth_reads_its_range_from_training_data():
+def test_a_smooth_reads_its_range_from_training_data_and_leaves_room_beyond():
     term = Smooth("x", 6).resolved(table(x=np.array([2.0, 9.0, np.nan])))
-    assert term.bounds == (2.0, 9.0)
+    assert term.bounds == pytest.approx((2.0 - 0.42, 9.0 + 0.42))
 
 
 def test_a_tensors_penalties_share_the_eigenbasis_their_spectra_claim():
