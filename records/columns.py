@@ -19,7 +19,7 @@ from pyarrow import ipc
 
 from records.errors import Reason, RecordError
 
-__all__ = ["ARROW_TYPE", "Limits", "decode_columns", "encode_columns"]
+__all__ = ["ARROW_TYPE", "Limits", "decode_columns", "encode_columns", "whole_numbers"]
 
 ARROW_TYPE = "application/vnd.apache.arrow.stream"
 
@@ -88,7 +88,14 @@ def decode_columns(
             )
         batch.validate(full=True)
         metadata = json.loads(raw_meta) if raw_meta else {}
-    except (pa.ArrowException, StopIteration, ValueError, OSError, OverflowError) as error:
+    except (
+        pa.ArrowException,
+        StopIteration,
+        ValueError,
+        OSError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         if isinstance(error, RecordError):
             raise
         detail = f"{type(error).__name__}: {error}"[:200]
@@ -102,6 +109,21 @@ def decode_columns(
         for field, column in zip(schema, batch.columns, strict=True)
     }
     return columns, metadata
+
+
+def whole_numbers(metadata: Mapping[str, Any], *names: str) -> list[int]:
+    """Read numbers below 2**63 in size from the metadata, or raise `RecordError`.
+
+    >>> whole_numbers({"area": 1, "start": 60}, "start", "area")
+    [60, 1]
+    """
+    found = []
+    for name in names:
+        number = metadata.get(name)
+        if not isinstance(number, int) or abs(number) >= 2**63:
+            raise RecordError(Reason.SCHEMA_MISMATCH, f"metadata {name!r} is {number!r}"[:200])
+        found.append(number)
+    return found
 
 
 def _array(values: Any, kind: pa.DataType) -> pa.Array:

@@ -57,6 +57,12 @@ def event_type(headers: Mapping[str, str]) -> str:
 
 
 def watermark_of(headers: Mapping[str, str]) -> int | None:
-    """Return the watermark a derived record carries, if any (ns UTC)."""
+    """Return the watermark a derived record carries, if any (ns UTC), or raise `RecordError`."""
     text = headers.get(_WATERMARK)
-    return None if text is None else int(text)
+    if text is None:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        detail = f"header {_WATERMARK} is {text[:40]!r}"
+        raise RecordError(Reason.SCHEMA_MISMATCH, detail) from None

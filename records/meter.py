@@ -93,7 +93,7 @@ def decode_meter(record: LogRecord) -> MeterDocument:
         document = _DECODER.decode(record.value)
     except msgspec.ValidationError as error:
         raise RecordError(Reason.SCHEMA_MISMATCH, str(error)[:200]) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(Reason.UNDECODABLE, str(error)[:200]) from error
     if document.unit != "MWh":
         raise RecordError(Reason.SCHEMA_MISMATCH, f"unit {document.unit!r}: energies come as MWh")

@@ -168,7 +168,7 @@ def _from_json(value: bytes) -> ScadaFrame:
             np.array(quality, np.uint16),
             np.array(offset, np.int32),
         )
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(Reason.UNDECODABLE, str(error)[:200]) from error
     except (ValueError, OverflowError) as error:
         raise RecordError(Reason.SCHEMA_MISMATCH, str(error)[:200]) from error

@@ -38,5 +38,5 @@ def decode_tick(value: bytes) -> Tick:
     """Read a tick or raise `RecordError`."""
     try:
         return _DECODER.decode(value)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(Reason.UNDECODABLE, str(error)) from error

@@ -8,7 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from records.columns import ARROW_TYPE, Limits, decode_columns, encode_columns
+from records.columns import (
+    ARROW_TYPE,
+    Limits,
+    decode_columns,
+    encode_columns,
+    whole_numbers,
+)
 from records.envelope import event_headers
 from records.log import Outgoing
 
@@ -82,6 +88,5 @@ def view_record(topic: str, view: ScadaView, watermark: int) -> Outgoing:
 def decode_view(value: bytes) -> ScadaView:
     """Read a view back, or raise `RecordError`."""
     columns, metadata = decode_columns(_SCHEMA, value, _LIMITS)
-    return ScadaView(
-        int(metadata["area"]), int(metadata["scan_time"]), int(metadata["version"]), **columns
-    )
+    area, scan_time, version = whole_numbers(metadata, "area", "scan_time", "version")
+    return ScadaView(area, scan_time, version, **columns)

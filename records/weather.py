@@ -65,7 +65,7 @@ def decode_weather(record: LogRecord) -> WeatherRecord:
         weather = _DECODER.decode(record.value)
     except msgspec.ValidationError as error:
         raise RecordError(Reason.SCHEMA_MISMATCH, str(error)[:200]) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(Reason.UNDECODABLE, str(error)[:200]) from error
     if len(weather.valid_time) != len(weather.value):
         raise RecordError(Reason.SCHEMA_MISMATCH, "columns differ in length")

@@ -8,7 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from records.columns import ARROW_TYPE, Limits, decode_columns, encode_columns
+from records.columns import (
+    ARROW_TYPE,
+    Limits,
+    decode_columns,
+    encode_columns,
+    whole_numbers,
+)
 from records.envelope import event_headers
 from records.log import Outgoing
 
@@ -113,10 +119,5 @@ def window_record(topic: str, batch: WindowBatch, watermark: int) -> Outgoing:
 def decode_window(value: bytes) -> WindowBatch:
     """Read a batch back, or raise `RecordError`."""
     columns, metadata = decode_columns(_SCHEMA, value, _LIMITS)
-    return WindowBatch(
-        int(metadata["area"]),
-        int(metadata["start"]),
-        int(metadata["length"]),
-        int(metadata["input_offset"]),
-        **columns,
-    )
+    area, start, length, offset = whole_numbers(metadata, "area", "start", "length", "input_offset")
+    return WindowBatch(area, start, length, offset, **columns)

@@ -68,3 +68,11 @@ def test_weather_of_an_unknown_quantity_is_refused() -> None:
     with pytest.raises(RecordError) as caught:
         decode_weather(LogRecord("t", 0, 0, 0, raw))
     assert caught.value.reason is Reason.SCHEMA_MISMATCH
+
+
+def test_bytes_that_are_no_text_are_undecodable() -> None:
+    damaged = b"\xb1" + meter_record("t", document()).value[1:]
+    for decode in (decode_meter, decode_weather):
+        with pytest.raises(RecordError) as caught:
+            decode(LogRecord("t", 0, 0, 0, damaged))
+        assert caught.value.reason is Reason.UNDECODABLE

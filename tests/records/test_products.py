@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from records.columns import whole_numbers
 from records.deadletter import dead_letter_record, decode_dead_letter
 from records.envelope import watermark_of
 from records.errors import Reason, RecordError
@@ -129,3 +130,16 @@ def test_a_dead_letter_keeps_raw_bytes_origin_and_reason() -> None:
     assert (letter.value, letter.key, letter.headers) == (b"\xff\x00", b"k", {"ce_type": "x"})
     assert (letter.reason, letter.rows, letter.count) == (Reason.UNDECODABLE, [3, 4], 2)
     assert sent.key == dead_letter_record("dead", record, error, source="area-2").key
+
+
+@pytest.mark.parametrize("start", [None, "60", 1.5, 2**70])
+def test_metadata_that_are_no_whole_numbers_are_refused(start: object) -> None:
+    with pytest.raises(RecordError, match="start"):
+        whole_numbers({"start": start}, "start")
+
+
+def test_a_watermark_that_is_no_number_is_refused() -> None:
+    assert watermark_of({"gc_watermark": "7"}) == 7
+    assert watermark_of({}) is None
+    with pytest.raises(RecordError):
+        watermark_of({"gc_watermark": "soon"})
