@@ -97,15 +97,19 @@ class LogScan:
                 offset = batch[-1].offset + 1
 
     def windows_closed(self) -> int:
-        """Count first revisions: one a series and window."""
-        return sum(
-            int((decode_window(record.value).revision == 1).sum())
-            for record in self.records("window.5min.v1")
-        )
+        """Count first revisions, one a series and window, however often they were sent."""
+        closed: dict[tuple[int, int], int] = {}
+        for record in self.records("window.5min.v1"):
+            batch = decode_window(record.value)
+            n_first = int((batch.revision == 1).sum())
+            if n_first:
+                closed[batch.area, batch.start] = n_first
+        return sum(closed.values())
 
     def dead_letters(self) -> int:
-        """Count refused measurements."""
-        return sum(decode_dead_letter(r.value).count for r in self.records("dead-letter.v1"))
+        """Count refused measurements, however often they were told."""
+        told = {r.key: decode_dead_letter(r.value).count for r in self.records("dead-letter.v1")}
+        return sum(told.values())
 
     def forecasts(self) -> list[PublishedLevel]:
         """Every level of every run, each run once."""

@@ -22,6 +22,8 @@ _POLL_S = 0.02
 _REDIS_S = 20.0
 _KAFKA_S = 300.0
 """The first start fetches Kafka's jars."""
+_RESTARTS = 5
+"""All of these go on from what they kept last."""
 
 # One BLAS thread a process: there are as many processes as cores, and the matrices are small.
 _THREADS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -102,15 +104,15 @@ class Pipeline:
     def start_services(self, *, gateway: bool = True) -> None:
         """Start everything that follows the log, then what fills it."""
         for name in ("recorder", "watcher", *self.workers):
-            self._start(name)
+            self._start(name, restarts=_RESTARTS)
         if gateway:
             self._start("gateway", once=True)
 
-    def _start(self, name: str, *, once: bool = False) -> None:
+    def _start(self, name: str, *, once: bool = False, restarts: int = 0) -> None:
         command = [
             sys.executable, "-P", "-m", "console.main", "worker", name, "--run", str(self._file),
         ]  # fmt: skip
-        self._supervisor.start(Service(name, command, self._environment, once))
+        self._supervisor.start(Service(name, command, self._environment, once, restarts))
 
     @property
     def _uses_kafka(self) -> bool:

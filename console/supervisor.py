@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -37,12 +37,16 @@ class Service:
         Variables beside those of the parent.
     once
         The process ends by itself when its work is done; code 0 is then no failure.
+    restarts
+        How often it is started again after it was killed by a signal: a crash, or a machine
+        short of memory. One that ends with a code has said what is wrong, and stays down.
     """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     once: bool = False
+    restarts: int = 0
 
 
 class ServiceDiedError(RuntimeError):
@@ -103,11 +107,14 @@ class Supervisor:
         return self._running[name][1].pid
 
     def check(self) -> None:
-        """Raise `ServiceDiedError` if a service ended that should not have."""
-        for name, (service, process) in self._running.items():
+        """Start killed services again, and raise `ServiceDiedError` if one is down for good."""
+        for name, (service, process) in list(self._running.items()):
             code = process.poll()
-            if code is not None and not (service.once and code == 0):
+            if code is None or (service.once and code == 0):
+                continue
+            if code >= 0 or not service.restarts:
                 raise ServiceDiedError(name, code, self.log_of(name))
+            self.start(replace(service, restarts=service.restarts - 1))
 
     def finished(self, name: str) -> bool:
         """Whether a service that ends by itself has done so."""

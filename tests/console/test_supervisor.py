@@ -60,6 +60,27 @@ def test_a_service_killed_from_outside_is_told_with_the_signal(supervisor: Super
         supervisor.check()
 
 
+def test_a_killed_service_is_started_again_as_often_as_allowed(supervisor: Supervisor) -> None:
+    supervisor.start(Service("victim", [SLEEP, "60"], restarts=1))
+    first = supervisor.pid("victim")
+    os.kill(first, signal.SIGKILL)
+    until(lambda: supervisor.finished("victim"))
+    supervisor.check()
+    second = supervisor.pid("victim")
+    assert second != first and alive(second)
+    os.kill(second, signal.SIGKILL)
+    until(lambda: supervisor.finished("victim"))
+    with pytest.raises(ServiceDiedError, match="signal 9"):
+        supervisor.check()
+
+
+def test_a_service_that_ends_with_a_code_is_not_started_again(supervisor: Supervisor) -> None:
+    supervisor.start(Service("victim", [SHELL, "-c", "exit 3"], restarts=5))
+    until(lambda: supervisor.finished("victim"))
+    with pytest.raises(ServiceDiedError, match="code 3"):
+        supervisor.check()
+
+
 def test_a_service_may_end_when_its_work_is_done(supervisor: Supervisor) -> None:
     supervisor.start(Service("job", [SHELL, "-c", "exit 0"], once=True))
     supervisor.wait("job")

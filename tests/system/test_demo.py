@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,24 +16,53 @@ import pytest
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Where a demo of two days has run, and what it printed."""
+    """Where a demo of two days has run, and what it printed.
+
+    In its middle the two processes that run the stages are killed with signal 9. They are
+    started again, and the figures must be those of an undisturbed run.
+    """
     place = tmp_path_factory.mktemp("demo")
-    done = gridcast(place, "demo", "--days", "2", "--json", "figures.json")
-    assert done.returncode == 0, done.stderr
-    return place, done.stdout
+    process = started(place, "demo", "--days", "2", "--json", "figures.json")
+    checkpoints = place / "var" / "gridcast" / "demo" / "checkpoints"
+    for role, kept in (("processor", "area.1"), ("forecaster", "forecast")):
+        checkpoint = checkpoints / f"{kept}.checkpoint"
+        while not checkpoint.exists() and process.poll() is None:
+            time.sleep(0.02)
+        kill(role, place)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    return place, out
+
+
+def started(place: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {k: v for k, v in os.environ.items() if k != "REDIS_URL"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "console.main", *arguments],
+        cwd=place,
+        env={**environment, "COLUMNS": "160"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kill(role: str, place: Path) -> None:
+    """Kill the process of one service of the run at `place`, and wait until it is gone."""
+    for entry in Path("/proc").iterdir():
+        command = b""
+        with contextlib.suppress(OSError):
+            command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
+        words = command.decode(errors="replace").split("\0")
+        if role in words and any(str(place) in word for word in words):
+            os.kill(int(entry.name), signal.SIGKILL)
+            return
+    raise AssertionError(f"{role} does not run")
 
 
 def gridcast(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if k != "REDIS_URL"}
-    environment["COLUMNS"] = "160"
-    return subprocess.run(
-        [sys.executable, "-m", "console.main", *arguments],
-        cwd=place,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    process = started(place, *arguments)
+    out, err = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
 def test_the_figures_are_those_of_the_contract_and_good(demo: tuple[Path, str]) -> None:
