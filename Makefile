@@ -78,7 +78,7 @@ bench: setup  ## Every figure of the README, as JSON under var/benchmarks
 	  name="$$(basename "$$bench" .py)"; \
 	  case "$$name" in _*) continue;; esac; \
 	  echo "== $$name"; \
-	  .venv/bin/python "$$bench" --json "var/benchmarks/$$name.json" $(ARGS); \
+	  $(TEST_ENV) .venv/bin/python "$$bench" --json "var/benchmarks/$$name.json" $(ARGS); \
 	done
 
 .PHONY: doctor

@@ -9,17 +9,14 @@ power-grid-model estimates the same scans for comparison where it is installed.
 
 import argparse
 import importlib.util
-import json
-import os
-import platform
 import resource
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _report import write_report
 
 from network.contingency import branch_outages
 from network.estimator import Estimator
@@ -109,23 +106,11 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", default=["case118", "case1354pegase"])
     parser.add_argument("--scans", type=int, default=50)
     arguments = parser.parse_args()
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
     figures = {
-        "machine": {
-            "cores": os.cpu_count(),
-            "processor": platform.processor() or platform.machine(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "blas_threads": os.environ.get("OPENBLAS_NUM_THREADS", "all"),
-        },
-        "commit": commit.stdout.strip(),
         "cases": {name: run(name, arguments.scans) for name in arguments.cases},
         "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
-    arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(figures, indent=2))
+    write_report(arguments.json, figures)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,6 @@ repeats, so that a busy machine does not show.
 """
 
 import argparse
-import json
-import os
-import platform
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import redis
+from _report import write_report
 
 from records.forecast import ForecastLevel, ForecastRun, SeriesMeta, level_meta, run_id
 from records.log import Outgoing, Partition
@@ -183,9 +180,6 @@ def main() -> None:
     parser.add_argument("--scans", type=int, default=3_000)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
     records = frames(arguments.scans)
     log: dict[int, list[dict[str, float]]] = {1: [], 30: []}
     historian, read_model = [], []
@@ -200,20 +194,12 @@ def main() -> None:
             )
             read_model.append(redis_figures(Path(scratch) / "redis", 130, 48))
     figures = {
-        "machine": {
-            "cores": os.cpu_count(),
-            "processor": platform.processor() or platform.machine(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        },
-        "commit": commit.stdout.strip(),
         "frames": len(records),
         "log": {f"flush_every_{lot}": median(runs) for lot, runs in log.items()},
         "historian": median(historian),
         "redis_130_series_48_steps_10_rows": median(read_model),
     }
-    arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(figures, indent=2))
+    write_report(arguments.json, figures)
 
 
 if __name__ == "__main__":

@@ -9,17 +9,14 @@ machine does not show; `wall` is the elapsed time of the same runs.
 """
 
 import argparse
-import json
-import os
-import platform
 import statistics
-import subprocess
 import time
 from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _report import write_report
 
 from records.log import LogRecord, Partition
 from records.points import ElementKind, Point, PointRegister, Quantity
@@ -99,21 +96,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     arguments = parser.parse_args()
     cases = [(390, 30, 0.0), (390, 30, 0.02), (1000, 30, 0.0), (1000, 10, 0.0), (1000, 10, 0.02)]
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
     figures = {
-        "machine": {
-            "cores": os.cpu_count(),
-            "processor": platform.processor() or platform.machine(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-        },
-        "commit": commit.stdout.strip(),
         "cases": [measure(*case, arguments.repeats) for case in cases],
     }
-    arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(figures, indent=2))
+    write_report(arguments.json, figures)
 
 
 if __name__ == "__main__":

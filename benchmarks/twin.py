@@ -6,17 +6,12 @@ CPU time of this process alone, so that others on the machine do not count.
 """
 
 import argparse
-import json
-import os
-import platform
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
+from _report import write_report
 
 from ingest.network_files import read_case
 from ingest.twin import Twin, TwinSettings
@@ -62,29 +57,13 @@ def run(hours: int, scan_period_s: int) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--hours", type=int, default=24)
     args = parser.parse_args()
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
     result = {
         "runs": [run(args.hours, 30), run(max(args.hours // 12, 1), 2)],
-        "machine": {
-            "cores": os.cpu_count(),
-            "cpu": platform.processor() or platform.machine(),
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "pyarrow": pa.__version__,
-        },
-        "commit": commit.stdout.strip(),
     }
-    text = json.dumps(result, indent=2)
-    print(text)
-    if args.json is not None:
-        part = args.json.with_suffix(".part")
-        part.write_text(text + "\n")
-        part.replace(args.json)
+    write_report(args.json, result)
 
 
 if __name__ == "__main__":
