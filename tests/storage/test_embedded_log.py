@@ -270,7 +270,9 @@ def test_following_over_many_segments_keeps_few_files_open(tmp_path):
             assert [r.value for r in reader.read(PLACE, offset, 9)] == [value]
             writer.delete_before(PLACE, offset)
         opened = [str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
-        assert sum(path.endswith((".log", ".log (deleted)")) for path in opened) <= 3
+        # Other tests in this process may have logs of their own open.
+        ours = [path for path in opened if path.startswith(f"{tmp_path.resolve()}/")]
+        assert 1 <= sum(path.endswith((".log", ".log (deleted)")) for path in ours) <= 3
 
 
 def test_waiting_ends_when_data_are_there_and_when_time_is_up(tmp_path):
