@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from types import FrameType
 from typing import Protocol
 
 from ingest.batch import Batch
 from records.log import LogWriter
 from records.time import SECOND
 
-__all__ = ["Clock", "Gateway", "GatewayReport", "WallClock", "stopping_on_signals"]
+__all__ = ["Clock", "Gateway", "GatewayReport", "WallClock"]
 
 _POLL_S = 0.02
 _FLUSH_EVERY_S = 0.2
@@ -112,13 +109,14 @@ class Gateway:
     def run(self, batches: Iterable[Batch]) -> GatewayReport:
         """Send until the batches end or `stop` is set; what was appended is flushed."""
         report = GatewayReport(0, 0, None, False)
-        began = flushed = self._clock.now()
-        origin: int | None = None
+        flushed = self._clock.now()
+        origin: tuple[int, float] | None = None
         allowed: int | None = None
         try:
             for batch in batches:
-                origin = batch.time if origin is None else origin
-                self._pace(began, batch.time - origin)
+                # Not before: the first batch may be long in the making.
+                origin = origin or (batch.time, self._clock.now())
+                self._pace(batch.time, *origin)
                 if allowed is None or batch.time > allowed:
                     allowed = self._room(batch.time)
                 if self._stop.is_set():
@@ -140,11 +138,11 @@ class Gateway:
         finally:
             self._writer.flush()
 
-    def _pace(self, began: float, elapsed: int) -> None:
-        """Wait until real time has caught up with `elapsed` ns of event time."""
+    def _pace(self, moment: int, first: int, began: float) -> None:
+        """Wait until `moment` is due, when `first` was sent at `began`."""
         if self._speed is None:
             return
-        due = began + elapsed / SECOND / self._speed
+        due = began + (moment - first) / SECOND / self._speed
         while not self._stop.is_set() and (left := due - self._clock.now()) > 0:
             # Readers see what was sent before the pause.
             self._writer.flush()
@@ -161,20 +159,3 @@ class Gateway:
             self._clock.wait(_POLL_S)
             allowed = self._may_advance_to()
         return allowed
-
-
-@contextmanager
-def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Set `stop` on SIGTERM and SIGINT, in the main thread, and put the handlers back after."""
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {
-        number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

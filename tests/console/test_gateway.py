@@ -1,12 +1,10 @@
-"""The gateway's pace: real time at a multiple, or never far ahead of the forecasts."""
+"""How far the gateway may go, and where one that is started again goes on."""
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
-from console.gateway import Pacer, Throttle, last_tick
+from console.gateway import ForecastBound, last_tick
 from records.log import Outgoing
 from records.tick import tick_record
 from records.time import HOUR, MINUTE
@@ -30,48 +28,26 @@ def published(issue_time: int) -> Outgoing:
     return Outgoing(FORECASTS, 0, b"", headers={"gc_watermark": str(issue_time)})
 
 
-def passes(throttle: Throttle, event_time: int) -> bool:
-    """Whether a batch may go now; one that may not is stopped instead of waited for."""
-    stop = threading.Event()
-    timer = threading.Timer(0.15, stop.set)
-    timer.start()
-    try:
-        return throttle.wait(event_time, stop, lambda: None)
-    finally:
-        timer.cancel()
-
-
 def test_the_input_may_be_some_hours_ahead_of_the_first_forecast() -> None:
-    throttle = Throttle(log_with(), "t", START, lead=2 * HOUR)
-    assert passes(throttle, START + 2 * HOUR)
-    assert not passes(throttle, START + 2 * HOUR + 20 * MINUTE)
+    assert ForecastBound(log_with(), "t", START, lead=2 * HOUR)() == START + 2 * HOUR
 
 
 def test_each_forecast_lets_the_input_go_on() -> None:
     log = log_with(published(START + HOUR))
-    throttle = Throttle(log, "t", START, lead=2 * HOUR)
-    assert passes(throttle, START + 3 * HOUR)
+    bound = ForecastBound(log, "t", START, lead=2 * HOUR)
+    assert bound() == START + 3 * HOUR
     log.append([published(START + 5 * HOUR)])
     log.flush()
-    assert passes(throttle, START + 7 * HOUR)
+    assert bound() == START + 7 * HOUR
 
 
-def test_what_was_sent_is_flushed_before_it_is_waited_for() -> None:
-    flushed = []
-    throttle = Throttle(log_with(), "t", START)
-    throttle.wait(START, threading.Event(), lambda: flushed.append(1))
-    assert flushed == [1]
-
-
-def test_a_pacer_starts_with_the_first_batch_and_stops_when_asked() -> None:
-    stop = threading.Event()
-    pacer = Pacer(speed=1e9)
-    assert pacer.wait(START, stop, lambda: None)
-    assert pacer.wait(START + HOUR, stop, lambda: None)
-    slow = Pacer(speed=0.001)
-    assert slow.wait(START, stop, lambda: None)
-    threading.Timer(0.05, stop.set).start()
-    assert not slow.wait(START + HOUR, stop, lambda: None)
+def test_a_forecast_that_is_repeated_after_a_restart_takes_nothing_back() -> None:
+    log = log_with(published(START + 5 * HOUR))
+    bound = ForecastBound(log, "t", START, lead=2 * HOUR)
+    bound()
+    log.append([published(START + 4 * HOUR)])
+    log.flush()
+    assert bound() == START + 7 * HOUR
 
 
 @pytest.mark.parametrize("frames_after", [0, 3, 120])

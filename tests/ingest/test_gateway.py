@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import os
-import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from ingest.batch import Batch
-from ingest.gateway import Gateway, GatewayReport, stopping_on_signals
+from ingest.gateway import Gateway, GatewayReport
 from records.log import Outgoing, Partition
 from records.time import SECOND
 from storage.memory_log import MemoryLog
@@ -53,6 +52,17 @@ def test_speed_ties_event_time_to_real_time() -> None:
     assert clock.seconds == 100.0 + 8 / 4
 
 
+def test_a_first_batch_that_was_long_in_the_making_is_not_made_up_for() -> None:
+    clock = SteppedClock()
+
+    def slow() -> Iterator[Batch]:
+        clock.wait(30.0)
+        yield from batches(9)
+
+    Gateway(MemoryLog(), threading.Event(), speed=4.0, clock=clock).run(slow())
+    assert clock.seconds == 130.0 + 8 / 4
+
+
 def test_a_speed_that_is_not_positive_is_refused() -> None:
     with pytest.raises(ValueError, match="positive"):
         Gateway(MemoryLog(), threading.Event(), speed=0.0)
@@ -95,13 +105,3 @@ def test_stopping_ends_a_wait_for_readers() -> None:
 
     report = Gateway(MemoryLog(), stop, may_advance_to=never).run(batches(2))
     assert report == GatewayReport(0, 0, None, finished=False)
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signals_stop_it_and_their_handlers_are_put_back(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    stop = threading.Event()
-    with stopping_on_signals(stop):
-        os.kill(os.getpid(), number)
-        assert stop.wait(1)
-    assert signal.getsignal(number) is before
