@@ -10,7 +10,7 @@ from network.measurement import Origin, Quantity, Telemetry
 from network.model import Network
 from network.validation import NetworkFinding
 
-__all__ = ["NamedScan", "read_scan_columns"]
+__all__ = ["NamedScan", "RefusedRows", "read_scan_columns"]
 
 _QUANTITY = {
     ("bus", "", "v_pu"): Quantity.V,
@@ -27,6 +27,25 @@ _PSEUDO_SHARE, _PSEUDO_LEAST = 0.2, 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class RefusedRows:
+    """Rows that could not be placed, all for one reason.
+
+    Attributes
+    ----------
+    column : str
+        The column to mend.
+    row : (k,) int
+        Which of the rows given.
+    message : str
+        What is wrong with them.
+    """
+
+    column: str
+    row: Ints
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class NamedScan:
     """Rows that could be placed on a network.
 
@@ -40,12 +59,15 @@ class NamedScan:
         Which of the rows given each one is.
     findings : tuple of NetworkFinding
         Rows that could not be placed, and why.
+    refused : tuple of RefusedRows
+        The same by row number.
     """
 
     telemetry: Telemetry
     value: Floats
     row: Ints
     findings: tuple[NetworkFinding, ...]
+    refused: tuple[RefusedRows, ...] = ()
 
 
 def read_scan_columns(
@@ -94,22 +116,28 @@ def read_scan_columns(
     z = np.where(virtual, 0.0, np.asarray(value, np.float64))
     spread = _sigmas(code, z, np.asarray(sigma, np.float64), virtual, pseudo)
     wanted = marks != "missing"
-    problems: dict[str, tuple[Bools, str]] = {
-        "quality": (~np.isin(marks, _QUALITIES), f"quality is one of {', '.join(_QUALITIES)}"),
-        "quantity": (code < 0, "no such combination of kind, end and quantity"),
-        "id": (element < 0, "the case has no such element"),
-        "value": (~np.isfinite(z), "the value is not a number; mark it missing"),
-        "sigma": (~(spread > 0), "sigma is not positive"),
-    }
+    injection = np.isin(code, [int(Quantity.P_INJECTION), int(Quantity.Q_INJECTION)])
+    problems: tuple[tuple[str, Bools, str], ...] = (
+        ("quality", ~np.isin(marks, _QUALITIES), f"quality is one of {', '.join(_QUALITIES)}"),
+        ("quantity", code < 0, "no such combination of kind, end and quantity"),
+        ("id", element < 0, "the case has no such element"),
+        ("quality", virtual & ~injection, "zero_injection is for p_mw and q_mvar at a bus"),
+        ("value", ~np.isfinite(z), "the value is not a number; mark it missing"),
+        ("sigma", ~((spread > 0) & np.isfinite(spread)), "sigma is not positive"),
+    )
     usable = wanted.copy()
     findings: list[NetworkFinding] = []
-    for column, (bad, message) in problems.items():
-        findings += _found(column, kinds, names, usable & bad, message)
+    refused: list[RefusedRows] = []
+    for column, bad, message in problems:
+        bad = usable & bad
+        findings += _found(column, kinds, names, bad, message)
+        if bad.any():
+            refused.append(RefusedRows(column, np.flatnonzero(bad), message))
         usable &= ~bad
     row = np.flatnonzero(usable)
     origin = np.where(virtual, Origin.ZERO_INJECTION, np.where(pseudo, Origin.PSEUDO, 0))
     telemetry = Telemetry(code[row], element[row], spread[row], origin[row].astype(np.int64))
-    return NamedScan(telemetry, z[row], row, tuple(findings))
+    return NamedScan(telemetry, z[row], row, tuple(findings), tuple(refused))
 
 
 def _sigmas(code: Ints, z: Floats, given: Floats, virtual: Bools, pseudo: Bools) -> Floats:

@@ -65,3 +65,11 @@ def test_rows_that_cannot_be_placed_are_named(three_buses: Network) -> None:
         ("bus", "quality", ("30",)),
     }
     assert scan.row.tolist() == [5]
+    refused = {each.column: each.row.tolist() for each in scan.refused}
+    assert refused == {"id": [0], "quantity": [1], "value": [2], "sigma": [3], "quality": [4]}
+
+
+def test_only_injections_are_known_to_be_zero(three_buses: Network) -> None:
+    scan = _scan(three_buses, ("bus", "10", "", "v_pu", 1.0, 0.01, "zero_injection"))
+    assert len(scan.telemetry) == 0
+    assert scan.refused[0].column == "quality"
