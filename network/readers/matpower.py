@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import scipy.io
+from scipy.io.matlab import MatReadError
 
 from network.arrays import Floats, Ints, Strings
 from network.errors import BadCase
@@ -63,6 +64,8 @@ def _matrix(text: str, table: str) -> Floats:
             rows.append([float(word) for word in words])
         except ValueError as error:
             raise BadCase(f"matrix '{table}', row {number}: {error}") from error
+    if not rows:
+        raise BadCase(f"matrix '{table}' has no row")
     widths = {len(row) for row in rows}
     if len(widths) > 1:
         raise BadCase(f"matrix '{table}' has rows of different lengths: {sorted(widths)}")
@@ -79,18 +82,23 @@ def network_from_mat(content: bytes, name: str = "matpower") -> Network:
     """
     try:
         loaded = scipy.io.loadmat(io.BytesIO(content))  # type: ignore[arg-type]
-    except (ValueError, TypeError, NotImplementedError, OSError) as error:
+    except (ValueError, TypeError, NotImplementedError, OSError, MatReadError) as error:
         raise BadCase(f"not a MATLAB file of version 7 or below: {error}") from error
     fields: Mapping[str, object] = loaded
     if "mpc" in loaded:
-        struct = loaded["mpc"][0, 0]
-        fields = {key: struct[key] for key in struct.dtype.names}
+        struct = np.asarray(loaded["mpc"])
+        if struct.dtype.names is None or struct.size != 1:
+            raise BadCase("the MATLAB file holds no case: 'mpc' is not a struct")
+        fields = {key: struct.ravel()[0][key] for key in struct.dtype.names}
     missing = [key for key in ("baseMVA", *_COLUMNS) if key not in fields]
     if missing:
         raise BadCase(f"the MATLAB file holds no case: {', '.join(missing)} not found")
-    tables = {table: np.asarray(fields[table], dtype=np.float64) for table in _COLUMNS}
-    base = np.asarray(fields["baseMVA"], dtype=np.float64).ravel()
-    return network_from_tables(tables, float(base[0]), name)
+    try:
+        tables = {table: np.asarray(fields[table], dtype=np.float64) for table in _COLUMNS}
+        base = float(np.asarray(fields["baseMVA"], dtype=np.float64).item())
+    except (ValueError, TypeError) as error:
+        raise BadCase(f"the MATLAB file holds no case of numbers: {error}") from error
+    return network_from_tables(tables, base, name)
 
 
 def network_from_tables(tables: Mapping[str, Floats], base_mva: float, name: str) -> Network:

@@ -52,6 +52,8 @@ def network_from_pandapower_json(text: str, name: str = "pandapower") -> Network
         net = _quietly(lambda: pandapower.from_json_string(text))
     except Exception as error:
         raise BadCase(f"pandapower cannot read this JSON: {error}") from error
+    if not isinstance(net, pandapower.pandapowerNet) or _MODELLED - set(net.keys()):
+        raise BadCase("this JSON holds no pandapower net; write it with pandapower.to_json")
     return network_from_pandapower(net, name)
 
 
@@ -150,15 +152,18 @@ def _pi_circuits(net: Any, status: dict[str, Bools]) -> tuple[dict[str, Any], di
     for table in (*status, "bus"):
         whole[table]["in_service"] = True
     whole["switch"] = whole.switch[whole.switch["et"] == "b"]
-    ppc = _quietly(
-        lambda: to_ppc(
-            whole,
-            calculate_voltage_angles=True,
-            check_connectivity=False,
-            init="flat",
-            mode="pf",
+    try:
+        ppc = _quietly(
+            lambda: to_ppc(
+                whole,
+                calculate_voltage_angles=True,
+                check_connectivity=False,
+                init="flat",
+                mode="pf",
+            )
         )
-    )
+    except UserWarning as error:  # raised, not warned, where a net cannot be solved
+        raise BadCase(f"pandapower cannot use this net: {error}") from error
     return ppc, whole["_pd2ppc_lookups"]
 
 
