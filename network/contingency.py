@@ -14,7 +14,13 @@ from network.bridges import find_bridges
 from network.model import BusKind, Network
 from network.outage_factors import OutageFactors
 
-__all__ = ["Islanding", "OutageScreen", "branch_outages", "generator_outages"]
+__all__ = [
+    "Islanding",
+    "OutageScreen",
+    "branch_outages",
+    "generator_outages",
+    "injection_changes",
+]
 
 _BLOCK = 256
 
@@ -137,16 +143,38 @@ def generator_outages(
     units = network.generators
     injected = units.p_mw if p_mw is None else p_mw
     rows = np.flatnonzero(units.in_service & (np.abs(injected) > 0))
-    if share is None:
-        slack = network.buses.kind == BusKind.SLACK
-        share = slack / max(int(slack.sum()), 1)
     factors = OutageFactors(network, v)
     found = []
     for block in _blocks(rows):
-        change = share[:, None] * injected[block]
-        change[units.bus[block], np.arange(len(block))] -= injected[block]
+        change = injection_changes(network, block, injected, share)
         found.append(_overloads(factors, block, factors.after_injections(change), at_least_percent))
     return _ranked(network, found, rows, ())
+
+
+def injection_changes(
+    network: Network, rows: Ints, p_mw: Floats, share: Floats | None = None
+) -> Floats:
+    """How the outage of each of some generators changes the injections.
+
+    Parameters
+    ----------
+    network : Network
+    rows : (k,) int
+    p_mw : (n_generator,) float
+    share : (n_bus,) float, optional
+        As for :func:`generator_outages`.
+
+    Returns
+    -------
+    (n_bus, k) float
+        MW.
+    """
+    if share is None:
+        slack = network.buses.kind == BusKind.SLACK
+        share = slack / max(int(slack.sum()), 1)
+    change: Floats = share[:, None] * p_mw[rows]
+    change[network.generators.bus[rows], np.arange(len(rows))] -= p_mw[rows]
+    return change
 
 
 def _blocks(rows: Ints) -> list[Ints]:
