@@ -16,7 +16,7 @@ import pyarrow.parquet
 
 from ingest.dataset.errors import Problems
 
-__all__ = ["RawTable", "open_table"]
+__all__ = ["RawTable", "open_file", "open_table"]
 
 _SHOWN = 3
 """Rows told for one kind of problem."""
@@ -94,13 +94,21 @@ def open_table(
         problems.add(f"{stem}.*", None, f"{stem} comes as Parquet and as CSV", "keep one of them")
     if len(paths) != 1:
         return None
-    path = paths[0]
+    return open_file(paths[0], required, optional, problems)
+
+
+def open_file(
+    path: Path, required: Sequence[str], optional: Sequence[str], problems: Problems
+) -> RawTable | None:
+    """Open one file, CSV by its suffix and else Parquet; None when it cannot be used."""
+    if not path.is_file():
+        problems.add(str(path), None, "there is no such file", "check the name")
+        return None
     if path.stat().st_size == 0:
         problems.add(path.name, None, "the file is empty", f"write columns {', '.join(required)}")
         return None
-    opened = (
-        _open_parquet(path, problems) if path.suffix == ".parquet" else _open_csv(path, problems)
-    )
+    as_csv = path.suffix.lower() == ".csv"
+    opened = _open_csv(path, problems) if as_csv else _open_parquet(path, problems)
     if opened is None or not _columns_known(opened, required, optional):
         return None
     if opened.n_rows == 0:
