@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 
-from console.errors import BadInputError
+from console.output_file import check_target, replacing
 
 __all__ = ["check_json_target", "write_json"]
 
@@ -20,15 +18,7 @@ def check_json_target(path: Path | None) -> None:
     BadInputError
         When its directory does not exist or cannot be written, or it is a directory.
     """
-    if path is None:
-        return
-    if path.is_dir():
-        raise BadInputError(f"--json {path}: is a directory; give a file name in it")
-    folder = path.parent
-    if not folder.is_dir():
-        raise BadInputError(f"--json {path}: there is no directory {folder}; make it first")
-    if not os.access(folder, os.W_OK):
-        raise BadInputError(f"--json {path}: directory {folder} cannot be written to")
+    check_target("--json", path)
 
 
 def write_json(path: Path, tree: object) -> None:
@@ -40,15 +30,5 @@ def write_json(path: Path, tree: object) -> None:
         When a number is not finite.
     """
     text = json.dumps(tree, indent=2, allow_nan=False) + "\n"
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        try:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).chmod(0o644)
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
 """The `gridcast` command: its parts, and what every ending means.
 
-Exit codes: 0 done, 1 internal error or a server that cannot be had, 2 bad input,
-130 stopped with Ctrl-C.
+Exit codes: 0 done, 1 internal error or a server that cannot be had, 2 bad input, 3 an estimation
+without a state, 130 stopped with Ctrl-C.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from console import dead_letters, forecast_show, topics
+from console.contingency import contingency
 from console.demo import demo
 from console.doctor import doctor
 from console.endings import failed, say
+from console.estimate import estimate
 from console.health import health
 from console.replay import replay
 from console.up import up
@@ -43,6 +45,8 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(up)
 app.command()(replay)
+app.command()(estimate)
+app.command()(contingency)
 app.command()(doctor)
 app.command()(health)
 app.command(hidden=True)(worker)

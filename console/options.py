@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Config", "Directory", "JsonFile", "Namespace"]
+__all__ = ["Config", "Directory", "JsonFile", "Namespace", "NetworkCase"]
 
 Config = Annotated[
     Path | None,
@@ -30,4 +30,12 @@ Directory = Annotated[
 JsonFile = Annotated[
     Path | None,
     typer.Option("--json", metavar="FILE", help="Write the figures there too, as JSON."),
+]
+NetworkCase = Annotated[
+    str,
+    typer.Option(
+        "--network",
+        metavar="CASE",
+        help="MATPOWER .m or .mat, pandapower .json, gridcast .toml, or pandapower:NAME.",
+    ),
 ]
