@@ -1,4 +1,10 @@
-"""The terms an additive model is made of: each gives columns of the design and their penalties."""
+"""The terms an additive model is made of: each gives columns of the design and their penalties.
+
+A smooth is penalised twice, for its second differences and for the straight line these spare
+(Marra and Wood, Practical variable selection for generalized additive models, Computational
+Statistics and Data Analysis 55(7), 2011): lines in correlated weather columns would else run away
+from each other outside a short history.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +47,18 @@ class Penalty:
 def _spectrum(matrix: FloatArray) -> FloatArray:
     values = np.linalg.eigvalsh(matrix)
     return np.where(values < 1e-9 * values[-1], 0.0, values)
+
+
+def _line(n_basis: int) -> FloatArray:
+    """Return the coefficients of a rising straight line with mean 0 and norm 1."""
+    line = np.arange(n_basis) - (n_basis - 1) / 2.0
+    return np.asarray(line / np.linalg.norm(line))
+
+
+def _spared(n_basis: int, cyclic: bool) -> FloatArray:
+    """Return the projection on what the second-difference penalty does not see."""
+    level = np.full((n_basis, n_basis), 1.0 / n_basis)
+    return level if cyclic else level + np.outer(_line(n_basis), _line(n_basis))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +164,14 @@ class Smooth:
         return () if self.bounds is None else ((self.column, self.bounds),)
 
     def penalty(self) -> Penalty:
-        """Return the second-difference penalty."""
-        return Penalty.single(difference_penalty(self.n_basis, cyclic=self.cyclic))
+        """Return the second-difference penalty and, but for a cycle, one of the straight line."""
+        rough = difference_penalty(self.n_basis, cyclic=self.cyclic)
+        if self.cyclic:
+            return Penalty.single(rough)
+        line = _line(self.n_basis)
+        slope = np.zeros(self.n_basis)
+        slope[1] = 1.0
+        return Penalty(np.stack([rough, np.outer(line, line)]), np.stack([_spectrum(rough), slope]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +215,23 @@ class Tensor:
         return tuple((column, bounds) for column, bounds in named if bounds is not None)
 
     def penalty(self) -> Penalty:
-        """Return the penalties along the first and the second column."""
+        """Return the penalties along both columns, and that of what neither of them sees."""
         one, two = (difference_penalty(self.n_basis[i], cyclic=self.cyclic[i]) for i in (0, 1))
         k1, k2 = self.n_basis
-        matrices = np.stack([np.kron(one, np.eye(k2)), np.kron(np.eye(k1), two)])
-        spectra = np.stack([np.repeat(_spectrum(one), k2), np.tile(_spectrum(two), k1)])
+        plane = np.kron(*(_spared(self.n_basis[i], self.cyclic[i]) for i in (0, 1)))
+        plane -= np.full_like(plane, 1.0 / len(plane))
+        spared = np.outer(
+            np.arange(k1) < 2 - self.cyclic[0], np.arange(k2) < 2 - self.cyclic[1]
+        ).ravel()
+        spared[0] = False
+        matrices = np.stack([np.kron(one, np.eye(k2)), np.kron(np.eye(k1), two), plane])
+        spectra = np.stack(
+            [
+                np.repeat(_spectrum(one), k2),
+                np.tile(_spectrum(two), k1),
+                spared.astype(np.float64),
+            ]
+        )
         return Penalty(matrices, spectra)
 
 

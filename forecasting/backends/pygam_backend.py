@@ -1,8 +1,8 @@
 """Mid-term models fitted by pyGAM, one series and instant at a time.
 
 For those who want the reference implementation on a small fleet, and the oracle of the batched
-solver: at the same penalties the fitted values agree. Design and penalties are pyGAM's own, from
-the same specification; only the coefficients are taken over.
+solver: at the same penalties the fitted values agree. The design is pyGAM's own, from the same
+specification, with that specification's penalty matrices; only the coefficients are taken over.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from forecasting.link import Link
 from forecasting.penalty_selection import SCALES
 from forecasting.predictors import Predictors
 from forecasting.specification import GamSpecification
-from forecasting.splines import difference_penalty
 from forecasting.terms import Factor, Linear, Smooth, Tensor, Term
 
 __all__ = ["fit_gam_by_pygam", "pygam_model"]
@@ -103,40 +102,59 @@ def pygam_model(
     terms = None
     used = 0
     for term in specification.terms:
-        n = 2 if isinstance(term, Tensor) else 1
-        one = _term(term, columns, [float(v) for v in smoothing[used : used + n]])
-        used += n
+        penalties = list(term.penalty().matrices)
+        lam = [float(v) for v in smoothing[used : used + len(penalties)]]
+        used += len(penalties)
+        one = _term(term, columns, penalties, lam)
         terms = one if terms is None else terms + one
     return pygam.LinearGAM(terms, max_iter=100, tol=1e-10)
 
 
-def _term(term: Term, columns: dict[str, int], lam: list[float]) -> Any:
+class _Surface(pygam.terms.TensorTerm):  # type: ignore[misc]
+    """A tensor term with a penalty of its own in place of the margins'."""
+
+    total: Any = None
+
+    def build_penalties(self) -> Any:
+        """Return the penalty matrix, smoothing parameters included."""
+        return self.total
+
+
+def _term(
+    term: Term, columns: dict[str, int], penalties: list[FloatArray], lam: list[float]
+) -> Any:
     if isinstance(term, Linear):
         return pygam.l(columns[term.column], lam=lam[0], penalties="l2")
     if isinstance(term, Factor):
         return pygam.f(columns[term.column], lam=lam[0], penalties="l2", coding="one-hot")
     if isinstance(term, Smooth):
-        return _spline(columns[term.column], term.n_basis, term.cyclic, term.bounds, lam[0])
-    parts = [
-        _spline(columns[term.columns[i]], term.n_basis[i], term.cyclic[i], term.bounds[i], lam[i])
-        for i in (0, 1)
-    ]
-    return pygam.te(*parts)
+        spline = _spline(columns[term.column], term.n_basis, term.cyclic, term.bounds)
+        spline.lam = lam
+        spline.penalties = [_fixed(matrix) for matrix in penalties]
+        return spline
+    surface = _Surface(
+        *(
+            _spline(columns[term.columns[i]], term.n_basis[i], term.cyclic[i], term.bounds[i])
+            for i in (0, 1)
+        )
+    )
+    surface.total = sparse.csc_array(np.einsum("j,jkl->kl", lam, np.stack(penalties)))
+    return surface
 
 
-def _spline(
-    column: int, n_basis: int, cyclic: bool, bounds: tuple[float, float] | None, lam: float
-) -> Any:
+def _fixed(matrix: FloatArray) -> Any:
     def penalty(n: int, coef: Any) -> Any:
-        return sparse.csc_matrix(difference_penalty(n, cyclic=cyclic))
+        return sparse.csc_matrix(matrix)
 
+    return penalty
+
+
+def _spline(column: int, n_basis: int, cyclic: bool, bounds: tuple[float, float] | None) -> Any:
     return pygam.s(
         column,
         n_splines=n_basis,
         spline_order=3,
-        lam=lam,
         basis="cp" if cyclic else "ps",
-        penalties=penalty,
         edge_knots=list(bounds or ()),
     )
 

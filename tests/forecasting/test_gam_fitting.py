@@ -6,8 +6,9 @@ from forecasting.gam import GamModel
 from forecasting.gam_fitting import fit_gam
 from forecasting.gram import RIDGE, rows_by_instant
 from forecasting.predictors import Predictors
-from forecasting.specification import GamSpecification
+from forecasting.specification import GamSpecification, default_specification
 from forecasting.terms import Factor, Smooth, Tensor
+from forecasting.weather import smooth
 
 N_INSTANTS = 3
 
@@ -132,3 +133,22 @@ def test_a_model_survives_being_stored(predictors, load):
 def test_months_are_numbered_by_the_calendar():
     days = np.array(["2024-01-31", "2024-02-01", "2024-02-29"], dtype="datetime64[D]")
     assert np.diff(month_blocks(days.astype(np.int64))).tolist() == [1, 0]
+
+
+def test_two_months_of_a_load_that_ignores_the_weather_do_not_invent_an_effect(calendar):
+    rng = np.random.default_rng(2)
+    n, n_train = 24 * 74, 24 * 60
+    predictors = calendar.predictors(1_677_628_800_000_000_000 + calendar.step_ns * np.arange(n))
+    season = -8 * np.cos(2 * np.pi * np.arange(n) / (24 * 365))
+    temperature = 12 + season + 5 * np.sin(2 * np.pi * np.arange(n) / 24) + rng.normal(0, 0.5, n)
+    columns, _ = smooth(temperature[:, None], 24)
+    predictors = predictors.joined(columns.zone(0))
+    clock = 1 + 0.2 * np.sin(2 * np.pi * (predictors.instant[:, None] - [7, 9]) / 24)
+    load = [50.0, 80.0] * clock * np.exp(0.02 * rng.normal(size=(n, 2)))
+    model = fit_gam(
+        default_specification(60.0), predictors.rows(np.arange(n_train)), load[:n_train], 24
+    ).model
+    later = np.arange(n_train, n)
+    error = np.abs(model.predict(predictors.rows(later)) / load[later] - 1)
+    assert error.mean() < 0.018  # the noise alone gives 0.016
+    assert error.max() < 0.1

@@ -19,9 +19,23 @@ def test_a_smooth_reads_its_range_from_training_data_and_leaves_room_beyond():
 def test_a_tensors_penalties_share_the_eigenbasis_their_spectra_claim():
     term = Tensor(("x", "y"), (4, 5))
     penalty = term.penalty()
-    mix = 0.3 * penalty.matrices[0] + 2.0 * penalty.matrices[1]
-    claimed = np.sort(0.3 * penalty.spectra[0] + 2.0 * penalty.spectra[1])
+    factors = np.array([0.3, 2.0, 5.0])
+    mix = np.einsum("j,jkl->kl", factors, penalty.matrices)
+    claimed = np.sort(factors @ penalty.spectra)
     np.testing.assert_allclose(np.linalg.eigvalsh(mix), claimed, atol=1e-10)
+
+
+def test_only_the_level_of_a_smooth_is_free_of_every_penalty():
+    for term, n in (
+        (Smooth("x", 7), 7),
+        (Smooth("x", 7, cyclic=True), 7),
+        (Tensor(("x", "y"), (4, 5)), 20),
+        (Tensor(("x", "y"), (4, 5), (False, True)), 20),
+    ):
+        total = term.penalty().matrices.sum(axis=0)
+        np.testing.assert_allclose(total @ np.ones(n), 0.0, atol=1e-12)
+        assert np.linalg.matrix_rank(total, tol=1e-9) == n - 1
+        assert np.count_nonzero(term.penalty().spectra.sum(axis=0)) == n - 1
 
 
 def test_a_factor_has_one_column_a_level():

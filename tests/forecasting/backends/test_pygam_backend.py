@@ -40,7 +40,7 @@ def load(predictors: Predictors) -> np.ndarray:
 
 
 def test_at_the_same_penalties_pygam_fits_the_same_values(predictors, load):
-    smoothing = np.random.default_rng(2).uniform(0.1, 20, (2, 6))
+    smoothing = np.random.default_rng(2).uniform(0.1, 20, (2, 8))
     oracle = mid_term_backend("pygam")(SPECIFICATION, predictors, load, 2, smoothing=smoothing)
     ours = fit_gam(SPECIFICATION, predictors, load, 2, smoothing=smoothing)
     # Bring every series back to the pooled penalties: pyGAM has no scale of its own here.
