@@ -219,9 +219,14 @@ def _taken(overloads: Overloads, rows: Ints | Bools) -> Overloads:
     return Overloads(**{name: getattr(overloads, name)[rows] for name in Overloads.__slots__})
 
 
-def _outages(overloads: Overloads) -> list[Outage]:
-    pairs = zip(overloads.is_unit.tolist(), overloads.lost.tolist(), strict=True)
-    return [Outage(is_unit, row) for is_unit, row in pairs]
+def _distinct(overloads: Overloads) -> tuple[list[Outage], Ints]:
+    """Return the outages in the order of their worst rows, and which one each row has."""
+    key = 2 * overloads.lost + overloads.is_unit
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    rows = np.sort(first)
+    pairs = zip(overloads.is_unit[rows].tolist(), overloads.lost[rows].tolist(), strict=True)
+    return [Outage(is_unit, row) for is_unit, row in pairs], rank[which]
 
 
 def _worst_solved(
@@ -229,7 +234,7 @@ def _worst_solved(
 ) -> dict[Outage, PowerFlowSolution | None]:
     network = flow.network
     solved: dict[Outage, PowerFlowSolution | None] = {}
-    for outage in dict.fromkeys(_outages(linear)):
+    for outage in _distinct(linear)[0]:
         if len(solved) >= most:
             break
         ends = network.generators.bus if outage.is_unit else network.branches.from_bus
@@ -250,12 +255,12 @@ def _confirmed(
     at_least_percent: float,
 ) -> Overloads:
     """Put AC results in the place of linear ones."""
-    outages = _outages(linear)
-    solved = np.array([ac.get(outage, linear) is not None for outage in outages], np.bool_)
-    replaced = np.array([ac.get(outage) is not None for outage in outages], np.bool_)
+    outages, which = _distinct(linear)
+    solved = np.array([ac.get(outage, linear) is not None for outage in outages], np.bool_)[which]
+    replaced = np.array([ac.get(outage) is not None for outage in outages], np.bool_)[which]
     listed = (linear.loading_percent >= at_least_percent) & ~replaced
     parts = [_taken(replace(linear, solved=solved), listed)]
-    known = set(_outages(parts[0]))
+    known = set(_distinct(parts[0])[0])
     for outage, solution in ac.items():
         if solution is not None:
             parts.append(_of_solution(network, outage, solution, at_least_percent))
