@@ -261,3 +261,25 @@ def test_the_ids_of_pandapower_are_its_indices(gridcast: Any, scan_of: Any) -> N
     assert np.all(np.abs(state["v_pu"] - np.abs(scan.v)) < 5 * state["v_se_pu"])
     slack = 68  # bus 69, at 30 degrees in the case
     assert abs(state["angle_deg"][slack] - 30.0) < 1e-9
+
+
+def test_buses_fused_by_a_switch_are_measured_and_told_by_either_name(
+    gridcast: Any, scan_of: Any
+) -> None:
+    pandapower = pytest.importorskip("pandapower", reason="needs pandapower, the 'demo' extra")
+    net = pandapower.create_empty_network()
+    for _ in range(3):
+        pandapower.create_bus(net, 110.0)
+    pandapower.create_ext_grid(net, 0, va_degree=10.0)
+    pandapower.create_line(net, 0, 1, length_km=10.0, std_type="149-AL1/24-ST1A 110.0")
+    pandapower.create_load(net, 2, p_mw=20.0, q_mvar=5.0)
+    pandapower.create_switch(net, 1, 2, et="b", closed=True)
+    pandapower.to_json(net, "net.json")
+    scan = scan_of(read_case("net.json"), noise=0.0)
+    scan.columns["id"][scan.row("bus", "1", "", "p_mw")] = "2"
+    ended = estimate(gridcast, scan, case="net.json")
+    assert ended.code == 0, ended.err
+    state = pd.read_parquet("state.parquet").set_index("bus_id")
+    assert state.index.tolist() == ["0", "1", "2"]
+    assert state.loc["1"].tolist() == state.loc["2"].tolist()
+    assert summary()["converged"]

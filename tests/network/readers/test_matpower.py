@@ -74,6 +74,7 @@ def test_the_mat_file_gives_the_same_network(ieee14: Network) -> None:
         (PAIR.replace("[7 5 0.01", "[7 9 0.01"), r"column 2: buses \[9\] do not exist"),
         (PAIR.replace("[7 5 0.01", "[7 x 0.01"), "matrix 'branch', row 1"),
         (PAIR.replace("0 0 0 0 0 1];", "0 0];"), "it needs 11 columns"),
+        ("mpc.baseMVA = 100; mpc.bus = [];", "matrix 'bus' has no row"),
     ],
 )
 def test_a_broken_case_says_what_and_where(broken: str, message: str) -> None:
@@ -84,3 +85,25 @@ def test_a_broken_case_says_what_and_where(broken: str, message: str) -> None:
 def test_bytes_that_are_no_matlab_file_are_refused() -> None:
     with pytest.raises(BadCase, match="not a MATLAB file"):
         network_from_mat(b"neither this nor that" * 20)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"mpc": 3.0}, "'mpc' is not a struct"),
+        ({"mpc": {"bus": 1.0}}, "baseMVA, gen, branch not found"),
+        ({"mpc": {"baseMVA": 1, "bus": "x", "gen": 1, "branch": 1}}, "no case of numbers"),
+    ],
+)
+def test_a_matlab_file_of_something_else_is_refused(
+    fields: dict[str, object], message: str
+) -> None:
+    file = io.BytesIO()
+    scipy.io.savemat(file, fields)
+    with pytest.raises(BadCase, match=message):
+        network_from_mat(file.getvalue())
+
+
+def test_an_empty_matlab_file_is_refused() -> None:
+    with pytest.raises(BadCase, match="not a MATLAB file"):
+        network_from_mat(b"")

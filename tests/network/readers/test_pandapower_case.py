@@ -88,3 +88,14 @@ def test_elements_without_a_model_are_refused() -> None:
 def test_a_name_that_pandapower_does_not_ship_is_refused() -> None:
     with pytest.raises(BadCase, match="ships no network 'case119'"):
         published_pandapower_case("case119")
+
+
+@pytest.mark.parametrize("text", ["{}", "[1, 2]", "hello"])
+def test_json_of_something_else_is_refused(text: str) -> None:
+    with pytest.raises(BadCase, match="JSON"):
+        network_from_pandapower_json(text)
+
+
+def test_a_net_without_a_slack_is_refused() -> None:
+    with pytest.raises(BadCase, match="cannot use this net"):
+        network_from_pandapower(pandapower.create_empty_network())
