@@ -75,7 +75,7 @@ def _estimated(network: Network, scan: Path) -> StateFile:
     if result.estimate is None or not result.solved:
         say(f"{scan}: no state to study: {result.reason}; see gridcast estimate")
         raise typer.Exit(NOT_SOLVED)
-    if not result.estimate.plausible:
+    if not result.plausible:
         say(f"{scan}: the scan does not fit the network; see gridcast estimate --explain")
     return StateFile(result.estimate.v, result.unobservable)
 

@@ -62,7 +62,7 @@ def run_estimate(
 def _remedy(result: ScanEstimate) -> str:
     if result.estimate is None:
         return "give more measurements, or pseudo values of the missing injections"
-    return "check units, signs and breaker states; --explain names likely causes"
+    return "check units, signs and breaker states"
 
 
 def _print(console: Console, result: ScanEstimate) -> None:
@@ -96,10 +96,10 @@ def _print(console: Console, result: ScanEstimate) -> None:
     dof = estimate.degrees_of_freedom
     fit = f"J/dof {estimate.j_per_dof:.3f}" if dof > 0 else "no measurement to spare for a check"
     tell(f"converged in {estimate.iterations} iterations, {fit}, {1000 * result.seconds:.1f} ms")
-    if not estimate.plausible:
+    if not result.plausible:
         say(
-            "the scan does not fit the network: J is more than noise gives; do not rely on this "
-            "state before a cause is found (try --explain)"
+            "the scan does not fit the network: J is more than noise gives, or a voltage is far "
+            "from 1 pu; do not rely on this state before a cause is found (try --explain)"
         )
 
 

@@ -22,6 +22,8 @@ __all__ = ["NOT_SOLVED", "ScanEstimate", "estimate_scan"]
 NOT_SOLVED = 3
 """Exit code when no state can be relied upon: nothing observable, or no convergence."""
 
+_LOWEST_PU, _HIGHEST_PU = 0.5, 1.5
+
 
 @dataclass(frozen=True, slots=True)
 class ScanEstimate:
@@ -55,6 +57,14 @@ class ScanEstimate:
         return self.errors is not None
 
     @property
+    def plausible(self) -> bool:
+        """Whether noise alone explains the scan, by voltages that a live network can have."""
+        if self.estimate is None or not self.estimate.plausible:
+            return False
+        v = np.abs(self.estimate.v[self.estimate.observed])
+        return bool(np.all((v > _LOWEST_PU) & (v < _HIGHEST_PU)))
+
+    @property
     def unobservable(self) -> tuple[str, ...]:
         """Ids of the buses in service that the measurements do not determine."""
         live = islands(self.network) >= 0
@@ -68,7 +78,7 @@ class ScanEstimate:
         removed = () if estimate is None else estimate.removed
         tree: dict[str, object] = {
             "converged": estimate is not None and estimate.converged,
-            "plausible": estimate is not None and estimate.plausible,
+            "plausible": self.plausible,
             "iterations": 0 if estimate is None else estimate.iterations,
             "j_per_dof": ratio if math.isfinite(ratio) else None,
             "removed": [self.name(removal.row) for removal in removed],

@@ -129,6 +129,8 @@ def float_column(table: RawTable, name: str) -> npt.NDArray[np.float64]:
     """Read a column of numbers; empty is NaN, infinite or unreadable ones are problems."""
     column = table.columns[name]
     remedy = "write a finite number, or leave the entry empty where the value is missing"
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         values, bad = _numbers(column)
         table.complain_rows(

@@ -148,6 +148,28 @@ def test_pseudo_and_zero_rows_have_the_contracts_sigmas(gridcast: Any, scan14: A
     assert summary()["j_per_dof"] < 1.5
 
 
+def test_csv_gives_what_parquet_gives(gridcast: Any, scan14: Any) -> None:
+    scan14.columns["sigma"][3] = float("nan")
+    estimate(gridcast, scan14)
+    by_parquet = pd.read_parquet("state.parquet")
+    scan14.table().to_pandas().to_csv("scan.csv", index=False)
+    call = ("estimate", "--network", str(GOLDEN), "--scan", "scan.csv")
+    assert gridcast(*call, *FILES).code == 0
+    pd.testing.assert_frame_equal(pd.read_parquet("state.parquet"), by_parquet)
+    scan14.columns["value"][3] = float("nan")
+    scan14.table().to_pandas().to_csv("scan.csv", index=False)
+    ended = gridcast(*call, *FILES)
+    assert ended.code == 2 and "scan.csv, line 5" in ended.err
+
+
+def test_a_scan_that_does_not_fit_is_called_implausible(gridcast: Any, scan14: Any) -> None:
+    # All values 0 fit a network without voltage, which no live one is.
+    scan14.columns["value"] = [0.0] * 122
+    ended = estimate(gridcast, scan14)
+    assert ended.code == 3 or "do not rely" in ended.err
+    assert summary()["plausible"] is False
+
+
 def _spoil(name: str, row: int, entry: Any) -> Callable[[Columns], None]:
     def spoil(columns: Columns) -> None:
         columns[name][row] = entry
