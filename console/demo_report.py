@@ -83,25 +83,31 @@ def _scores(figures: DemoFigures) -> Table:
 
 
 def _next_steps(run: RunFile, keep: bool) -> str:
-    where = f" --directory {_shown(run.directory)}"
-    lines = ["[bold]Where to look next[/]"]
+    options = f" --directory {_shown(run.directory)}"
+    if run.settings.namespace != "demo":
+        options += f" --namespace {run.settings.namespace}"
+    commands = []
     if keep:
-        lines += [
-            f"  gridcast forecast show total{where}",
-            f"  gridcast forecast show 'load:12 p_mw'{where}",
+        commands += ["gridcast forecast show total", "gridcast forecast show 'load:12 p_mw'"]
+    servers = run.settings.addresses.kafka_bootstrap_servers
+    own_kafka = (run.directory / "kafka").exists()
+    if keep or not own_kafka:
+        commands += [
+            "gridcast topics list",
+            "gridcast topics read forecast.v1 --from -3 --format jsonl",
+            "gridcast topics read monitor.rupture.v1",
+            "gridcast dead-letters list",
+            "gridcast doctor",
         ]
-    lines += [
-        f"  gridcast topics list{where}",
-        f"  gridcast topics read forecast.v1 --from -3 --format jsonl{where}",
-        f"  gridcast topics read monitor.rupture.v1{where}",
-        f"  gridcast dead-letters list{where}",
-        f"  gridcast doctor{where}",
-        f"  the services' logs: {_shown(run.directory)}/logs",
-    ]
+    address = f"KAFKA_BOOTSTRAP_SERVERS={servers} " if servers else ""
+    lines = ["[bold]Where to look next[/]"]
+    lines += [f"  {address}{command}{options}" for command in commands]
+    lines.append(f"  the services' logs: {_shown(run.directory)}/logs")
+    servers_kept = "Redis and Kafka" if own_kafka else "Redis"
     if keep:
-        lines.append("Redis stays up until Ctrl-C; use another terminal.")
+        lines.append(f"{servers_kept} up until Ctrl-C; use another terminal.")
     else:
-        lines.append("`gridcast demo --keep` leaves Redis up for `gridcast forecast show total`.")
+        lines.append(f"`gridcast demo --keep` leaves {servers_kept} up, to look around.")
     return "\n".join(lines)
 
 

@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from console import topics
+from console.commands import app
 from console.errors import BadInputError, UnavailableError
-from console.main import app
 from ingest.dataset.errors import DatasetError, Problem
 
 ROOT = Path(__file__).parents[2]

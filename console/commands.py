@@ -1,0 +1,60 @@
+"""The commands of `gridcast`, put together."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Annotated
+
+import typer
+
+from console import dead_letters, forecast_show, topics
+from console.contingency import contingency
+from console.demo import demo
+from console.doctor import doctor
+from console.estimate import estimate
+from console.health import health
+from console.replay import replay
+from console.up import up
+from console.worker import worker
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="gridcast",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help=(
+        "Real-time electricity consumption forecasting on a grid.\n\n"
+        "Start with [bold]gridcast demo[/]: a network with real load shapes, from SCADA scans "
+        "to forecasts, on this machine alone."
+    ),
+    epilog="Every command explains itself with --help. If something is wrong: gridcast doctor.",
+)
+app.command()(demo)
+app.command()(up)
+app.command()(replay)
+app.command()(estimate)
+app.command()(contingency)
+app.command()(doctor)
+app.command()(health)
+app.command(hidden=True)(worker)
+app.add_typer(topics.app, name="topics")
+app.add_typer(forecast_show.app, name="forecast")
+app.add_typer(dead_letters.app, name="dead-letters")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gridcast {importlib.metadata.version('gridcast')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None:
+    """Hold the options of the command itself."""
