@@ -23,6 +23,9 @@ __all__ = ["app", "sparkline"]
 
 app = typer.Typer(no_args_is_help=True, help="Look at published forecasts.")
 
+_USUAL = "model"
+"""The reason of a forecast that is no fallback."""
+_MEDIAN = 0.5
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -30,6 +33,9 @@ _BARS = "▁▂▃▄▅▆▇█"
 def show(
     series: Annotated[str, typer.Argument(help="Id such as total, region:0 or 'load:12 p_mw'.")],
     steps: Annotated[int, typer.Option(min=1, metavar="N", help="Rows of the table.")] = 24,
+    every: Annotated[
+        bool, typer.Option("--all-quantiles", help="All of them, for wide terminals.")
+    ] = False,
     config: Config = None,
     namespace: Namespace = None,
     directory: Directory = None,
@@ -52,7 +58,7 @@ def show(
     finally:
         client.close()
     meta, values = found
-    _print(series, str(level), run, meta, values, steps)
+    _print(series, str(level), run, meta, values, steps, every)
 
 
 def _print(
@@ -62,25 +68,30 @@ def _print(
     meta: RunMeta,
     values: npt.NDArray[np.float64],
     steps: int,
+    every: bool,
 ) -> None:
     console = Console()
     source = meta.series[series]
     now = time.time_ns()
     console.print(f"[bold]{series}[/] ({level}), {meta.unit}, issued {run.issue_time}")
     console.print(f"{_staleness(run, now)}; method {source.method}", highlight=False)
-    if source.reason:
+    if source.reason not in ("", _USUAL):
         console.print(f"[yellow]because: {source.reason}[/]", highlight=False)
     console.print(sparkline(values[0]), highlight=False)
     table = Table()
-    table.add_column("interval from (UTC)")
-    for heading in ("mean", *(f"{100 * q:g} %" for q in meta.quantiles)):
-        table.add_column(heading, justify="right")
+    table.add_column("from (UTC)", no_wrap=True)
+    table.add_column("mean", justify="right")
+    rows = [0]
+    for row, quantile in enumerate(meta.quantiles, start=1):
+        if every or row in (1, len(meta.quantiles)) or quantile == _MEDIAN:
+            table.add_column(f"{100 * quantile:g} %", justify="right")
+            rows.append(row)
     starts = meta.valid_times or [
         format_time(parse_time(meta.start) + k * parse_duration(meta.step))
         for k in range(meta.n_steps)
     ]
     for k in range(min(steps, meta.n_steps)):
-        table.add_row(starts[k], *(f"{value:.2f}" for value in values[:, k]))
+        table.add_row(starts[k], *(f"{value:.2f}" for value in values[rows, k]))
     console.print(table)
     if steps < meta.n_steps:
         console.print(f"{meta.n_steps - steps} more; --steps {meta.n_steps} shows them")

@@ -31,12 +31,14 @@ def publish(url: str, issue_time: int, reason: str = "") -> None:
         start=issue_time,
         step=HOUR,
         n_steps=3,
-        quantiles=[0.05, 0.95],
+        quantiles=[0.05, 0.25, 0.95],
         unit="MW",
         hierarchy_version="1",
         series={"total": SeriesMeta(None, {}, "gam_ar", reason, {})},
     )
-    values = np.array([[[10.0, 20.0, 30.0], [9.0, 19.0, 29.0], [11.0, 21.0, 31.0]]])
+    values = np.array(
+        [[[10.0, 20.0, 30.0], [9.0, 19.0, 29.0], [9.5, 19.5, 29.5], [11.0, 21.0, 31.0]]]
+    )
     client = Redis.from_url(url)
     client.flushall()
     level = ForecastLevel("total", meta, ("total",), values)
@@ -57,6 +59,12 @@ def test_a_fresh_forecast_is_shown_with_its_quantiles(show: Any, server: str) ->
     assert "10.00" in ended.out and "29.00" in ended.out and "95 %" in ended.out
     assert "outdated" not in ended.out
     assert "▁" in ended.out and "█" in ended.out
+
+
+def test_quantiles_between_are_shown_on_demand(show: Any, server: str) -> None:
+    publish(server, time.time_ns() // HOUR * HOUR)
+    assert "25 %" not in show("total").out
+    assert "29.50" in show("total", "--all-quantiles").out
 
 
 def test_an_old_forecast_says_that_it_is_outdated(show: Any, server: str) -> None:
