@@ -96,6 +96,15 @@ class LogScan:
                 yield from batch
                 offset = batch[-1].offset + 1
 
+    def distinct(self, name: str) -> Iterator[LogRecord]:
+        """Every record of a topic once: what a restart repeats has the same event id."""
+        told = set()
+        for record in self.records(name):
+            event = record.headers["ce_id"]
+            if event not in told:
+                told.add(event)
+                yield record
+
     def windows_closed(self) -> int:
         """Count first revisions, one a series and window, however often they were sent."""
         closed: dict[tuple[int, int], int] = {}
@@ -121,7 +130,7 @@ class LogScan:
 
     def score_views(self, scores: TelemetryScores) -> None:
         """Compare the first view of every scan whose truth is known."""
-        for record in self.records("scada.view.v1"):
+        for record in self.distinct("scada.view.v1"):
             # The scan's time stands in the id, so that only the views wanted are decoded.
             _, _, scan_time, version = record.headers["ce_id"].split("-")
             if version == "1" and scores.wants(int(scan_time)):
@@ -146,7 +155,7 @@ def read_figures(
     scores = day_ahead_scores(
         published, truth, _known_before(run, hierarchy, truth), timezone=timezone
     )
-    states = (decode_state(record.value) for record in scan.records("network.state.v1"))
+    states = (decode_state(record.value) for record in scan.distinct("network.state.v1"))
     sent = json.loads((run.directory / SENT_FILE).read_text())
     return DemoFigures(
         records_in=int(sent["measurements"]),
