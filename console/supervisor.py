@@ -6,6 +6,7 @@ the children in order; and a lifeline, so that they end even when the parent is 
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -114,7 +115,15 @@ class Supervisor:
                 continue
             if code >= 0 or not service.restarts:
                 raise ServiceDiedError(name, code, self.log_of(name))
-            self.start(replace(service, restarts=service.restarts - 1))
+            again = replace(service, restarts=service.restarts - 1)
+            self._note(again, signal=-code)
+            self.start(again)
+
+    def _note(self, service: Service, *, signal: int) -> None:
+        """Leave a line in the log of a service that is started again: it could not itself."""
+        line = {"event": "killed_and_started_again", "signal": signal}
+        with self.log_of(service.name).open("a") as log:
+            log.write(json.dumps({**line, "restarts_left": service.restarts}) + "\n")
 
     def finished(self, name: str) -> bool:
         """Whether a service that ends by itself has done so."""

@@ -68,6 +68,8 @@ def test_a_killed_service_is_started_again_as_often_as_allowed(supervisor: Super
     supervisor.check()
     second = supervisor.pid("victim")
     assert second != first and alive(second)
+    told = '{"event": "killed_and_started_again", "signal": 9, "restarts_left": 0}'
+    assert supervisor.log_of("victim").read_text().splitlines() == [told]
     os.kill(second, signal.SIGKILL)
     until(lambda: supervisor.finished("victim"))
     with pytest.raises(ServiceDiedError, match="signal 9"):
