@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -64,16 +64,11 @@ class ForecastSettings(_Section):
     """The longest lead."""
     cadence: Duration = timedelta(hours=1)
     """Event time between two issues."""
-    backend: Literal["batched", "pygam", "statsmodels"] = "batched"
-    """Solver of the models: batched for fleets, the others for small ones."""
-    quantiles: tuple[Annotated[float, Gt(0), Lt(1)], ...] = (0.05, 0.5, 0.95)
 
     @model_validator(mode="after")
     def _consistent(self) -> ForecastSettings:
         if self.horizon % self.step:
             raise ValueError(f"horizon {self.horizon} is not a multiple of step {self.step}")
-        if list(self.quantiles) != sorted(set(self.quantiles)):
-            raise ValueError("quantiles must ascend, each once")
         return self
 
 
