@@ -55,15 +55,27 @@ def training_set(historian: Historian, plan: ForecastPlan, start: int, end: int)
     )
     n_steps = loads.shape[1]
     temperatures = np.full((n_steps, len(plan.stations)), np.nan)
-    observed = historian.as_of(
-        HistoryClass.WEATHER, start, end, series=list(plan.stations), as_of=end
+    # Forecasts of the same hours may have been recorded since: they are no observations.
+    observed = historian.sql_within(
+        HistoryClass.WEATHER,
+        start,
+        end,
+        """
+        SELECT series, epoch_ns(valid_time) AS valid_time, value FROM weather
+        WHERE epoch_ns(valid_time) >= ? AND epoch_ns(valid_time) < ?
+          AND epoch_ns(available_at) <= ? AND issue_time IS NULL AND quantity = ?
+        QUALIFY row_number() OVER (
+          PARTITION BY series, valid_time ORDER BY version DESC, available_at DESC, "offset" DESC
+        ) = 1
+        ORDER BY series, valid_time
+        """,
+        [start, end, end, WeatherQuantity.TEMPERATURE.value],
     )
-    if observed.num_rows and len(plan.stations):
-        station = observed["series"].to_pylist()
-        column = {name: place for place, name in enumerate(plan.stations)}
-        step = (observed["valid_time"].cast(pa.int64()).to_numpy() - start) // plan.step
-        place = np.array([column[name] for name in station])
-        temperatures[step, place] = observed["value"].to_numpy()
+    column = {name: place for place, name in enumerate(plan.stations)}
+    place = np.array([column.get(name, -1) for name in observed["series"].to_pylist()], np.int64)
+    used = place >= 0
+    step = (observed["valid_time"].to_numpy()[used] - start) // plan.step
+    temperatures[step, place[used]] = observed["value"].to_numpy()[used]
     return TrainingSet(start, np.ascontiguousarray(loads.T), temperatures)
 
 

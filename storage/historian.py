@@ -60,6 +60,24 @@ class Historian:
         """
         return self._run(None, 0, _FOREVER, query, parameters)
 
+    def sql_within(
+        self, kept_as: HistoryClass, start: int, end: int, query: str, parameters: Sequence[Any]
+    ) -> pa.Table:
+        """Run a query over the view of one class, reading what may be of a period only.
+
+        Parameters
+        ----------
+        start, end
+            ns UTC: files without valid times in ``[start, end)`` are left out. Rows before and
+            after are in the view still.
+
+        Raises
+        ------
+        duckdb.Error
+            When the query is wrong.
+        """
+        return self._run([kept_as], start, end, query, parameters)
+
     def as_of(
         self,
         kept_as: HistoryClass,
