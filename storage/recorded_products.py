@@ -1,0 +1,94 @@
+"""What a historian keeps of a pipeline's products, one value a row, for comparing two of them."""
+
+from __future__ import annotations
+
+import msgspec
+import pyarrow as pa
+
+from records.time import DAY
+from storage.historian import Historian
+from storage.historian_classes import HistoryClass
+
+__all__ = ["forecast_values", "interval_values", "model_versions"]
+
+# A stage that does its work again after a crash appends the same record again: the last counts.
+_INTERVALS = """
+    SELECT series::VARCHAR AS series, length_ns AS length, epoch_ns(valid_time) AS valid_time,
+      0::BIGINT AS issue_time, version AS revision, -1.0::DOUBLE AS quantile, value
+    FROM {name}
+    WHERE epoch_ns(valid_time) >= ? AND epoch_ns(valid_time) < ? AND epoch_ns(available_at) <= ?
+    QUALIFY row_number() OVER (
+      PARTITION BY series, length_ns, valid_time, version ORDER BY "offset" DESC) = 1
+"""
+_FORECASTS = """
+    SELECT series, length, valid_time, issue_time, revision,
+      unnest([-1.0::DOUBLE] || probabilities) AS quantile, unnest([value] || quantiles) AS value
+    FROM (
+      SELECT series::VARCHAR AS series, length_ns AS length, epoch_ns(valid_time) AS valid_time,
+        epoch_ns(available_at) AS issue_time, version AS revision, value, quantiles,
+        probabilities::VARCHAR::DOUBLE[] AS probabilities
+      FROM forecasts
+      WHERE epoch_ns(available_at) >= ? AND epoch_ns(available_at) < ?
+      QUALIFY row_number() OVER (
+        PARTITION BY series, "level", valid_time, available_at ORDER BY "offset" DESC) = 1
+    )
+"""
+
+
+def interval_values(
+    historian: Historian, kept_as: HistoryClass, start: int, end: int, known_by: int
+) -> pa.Table:
+    """Means of windows or metered intervals, every revision a row.
+
+    Parameters
+    ----------
+    kept_as
+        ``windows`` or ``meter_intervals``.
+    start, end
+        Starts of the intervals, ns UTC.
+    known_by
+        Only what was known then, ns UTC.
+
+    Returns
+    -------
+    pyarrow.Table
+        Columns series, length (ns), valid_time, issue_time (0), revision, quantile (-1), value.
+    """
+    query = _INTERVALS.format(name=kept_as.value)
+    return historian.sql_within(kept_as, start, end, query, [start, end, known_by])
+
+
+def forecast_values(historian: Historian, start: int, end: int, horizon: int) -> pa.Table:
+    """Means and quantiles of the forecasts issued in ``[start, end)`` (ns UTC).
+
+    Parameters
+    ----------
+    horizon
+        Longest lead, ns.
+
+    Returns
+    -------
+    pyarrow.Table
+        Columns as of `interval_values`; quantile is -1 for the mean.
+    """
+    until = end + horizon + DAY
+    return historian.sql_within(
+        HistoryClass.FORECASTS, start - DAY, until, _FORECASTS, [start, end]
+    )
+
+
+def model_versions(historian: Historian, start: int, end: int) -> frozenset[str]:
+    """Versions of the models behind the forecasts issued in ``[start, end)`` (ns UTC)."""
+    found = historian.sql_within(
+        HistoryClass.FORECASTS,
+        start,
+        2**62,
+        "SELECT DISTINCT model_versions::VARCHAR AS versions FROM forecasts "
+        "WHERE epoch_ns(available_at) >= ? AND epoch_ns(available_at) < ?",
+        [start, end],
+    )
+    return frozenset(
+        version
+        for text in found["versions"].to_pylist()
+        for version in msgspec.json.decode(text, type=dict[str, str]).values()
+    )
