@@ -1,0 +1,195 @@
+"""A run of a few hours, replayed from what was recorded of it: nothing may differ."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+from console.log_access import open_reader, open_writer
+from console.main import run as gridcast
+from console.prepare import prepare
+from console.recorder_service import take_available
+from console.run_file import RunFile, write_run
+from console.scenario import DEMO_START, read_scenario, twin_of
+from console.settings import Settings
+from console.stages import STAGES_OF, stage_named
+from records.log import LogRecord, Partition
+from records.time import HOUR, MINUTE, parse_time
+from records.topics import topic_name
+from records.window import decode_window, window_record
+from storage.checkpoint_store import CheckpointStore
+from storage.filing import RECORDED_TOPICS
+from storage.historian_writer import HistorianWriter
+from storage.recorder import Recorder
+from stream.outlet import LogOutlet
+from stream.runner import RunnerOptions, run_stages
+
+pytest.importorskip("simbench", reason="the twin's load shapes come with the extra `demo`")
+
+SPACE = "recorded"
+HOURS = 5
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """How a replay ended, what it printed and what it wrote."""
+
+    code: int
+    err: str
+    figures: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the twin: gateway, stages and recorder one after the other, in this process."""
+    place = tmp_path_factory.mktemp("run")
+    settings = Settings(namespace=SPACE, directory=place)
+    made = RunFile(settings=settings, start=DEMO_START, days=1, seed=118, speed=None)
+    write_run(made)
+    prepare(made, threading.Event())
+    scenario = read_scenario(made)
+    names = [name for role in STAGES_OF.values() for name in role]
+    reader, writer = open_reader(settings), open_writer(settings)
+    # As the services: another number of threads adds up in another order.
+    with threadpool_limits(1, "blas"):
+        for batch in twin_of(made, scenario.network).batches():
+            if batch.time > made.start + HOURS * HOUR:
+                break
+            writer.append(batch.records)
+        writer.flush()
+        run_stages(
+            [stage_named(name, made, scenario) for name in names],
+            reader,
+            LogOutlet(writer, SPACE),
+            CheckpointStore(place / "checkpoints"),
+            options=RunnerOptions(until_end=True),
+        )
+    writer.close()
+    with HistorianWriter(place / "historian") as historian:
+        recorder = Recorder(historian)
+        while take_available(recorder, reader, [topic_name(SPACE, n) for n in RECORDED_TOPICS])[0]:
+            pass
+        recorder.flush()
+    reader.close()
+    return place
+
+
+@pytest.fixture
+def replay(
+    directory: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Any]:
+    for name in ("REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS", "GRIDCAST_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+
+    def command(*arguments: str) -> Replayed:
+        capsys.readouterr()
+        out = tmp_path / "figures.json"
+        out.unlink(missing_ok=True)
+        given = ("replay", "--directory", str(directory), "--json", str(out), *arguments)
+        code = gridcast(given)
+        figures = json.loads(out.read_text()) if out.exists() else {}
+        return Replayed(code, capsys.readouterr().err, figures)
+
+    yield command
+
+
+def counts(figures: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    return {row["product"]: (row["values"], row["different"]) for row in figures["compared"]}
+
+
+def files(directory: Path) -> dict[str, int]:
+    return {
+        str(path.relative_to(directory)): path.stat().st_mtime_ns
+        for path in directory.rglob("*")
+        if path.is_file() and "replays" not in path.parts
+    }
+
+
+def test_a_whole_run_replayed_from_its_historian_differs_nowhere(
+    replay: Any, directory: Path
+) -> None:
+    before = files(directory)
+    ended = replay("--source", "historian")
+    assert ended.code == 0, ended.err
+    figures = ended.figures
+    assert figures["differences"] == []
+    assert figures["differences_total"] == 0
+    found = counts(figures)
+    # 1,168 points in 12 windows an hour, of which the last one is not closed yet.
+    assert found["window"][0] >= 1168 * (12 * HOURS - 1)
+    # 106 nodes, 48 hours, a mean and at least three quantiles, at every full hour.
+    assert found["forecast"][0] >= 106 * 48 * 4 * HOURS
+    assert figures["issues"] == HOURS
+    assert figures["model_versions"]["recorded"] == figures["model_versions"]["replayed"]
+    assert len(figures["model_versions"]["recorded"]) == 1
+    assert {row["lead"] for row in figures["rows"]} == {"PT1H", "PT24H", "PT48H"}
+    assert files(directory) == before
+
+
+def test_a_period_within_it_replayed_from_the_topics_differs_nowhere(replay: Any) -> None:
+    period = ("--from", "2014-11-09T15:00Z", "--to", "2014-11-09T16:00Z")
+    ended = replay("--source", "kafka", "--namespace", "middle", *period, "--speed", "1e9")
+    assert ended.code == 0, ended.err
+    assert ended.figures["differences_total"] == 0
+    found = counts(ended.figures)
+    # At least the first revision of every window, and both issues at the ends.
+    assert 12 * 1168 <= found["window"][0] < 13 * 1168
+    assert ended.figures["issues"] == 2
+
+
+def test_what_was_recorded_otherwise_is_told(replay: Any, directory: Path) -> None:
+    place = Partition(topic_name(SPACE, "window.5min.v1"), 0)
+    settings = Settings(namespace=SPACE, directory=directory)
+    reader = open_reader(settings)
+    wanted = parse_time("2014-11-09T14:00Z")
+    end = reader.end_offset(place)
+    batches = (decode_window(record.value) for record in reader.read(place, 0, end))
+    batch = next(b for b in batches if b.start == wanted and (b.revision == 1).all())
+    reader.close()
+    changed = batch.mean.copy()
+    changed[0] += 1.0
+    forged = window_record(place.topic, replace(batch, mean=changed), wanted + 5 * MINUTE)
+    with HistorianWriter(directory / "historian") as historian:
+        recorder = Recorder(historian)
+        record = LogRecord(place.topic, 0, end, 1, forged.value, forged.key, dict(forged.headers))
+        recorder.take([record])
+        recorder.flush()
+    ended = replay("--source", "historian", "--to", "2014-11-09T15:00Z")
+    assert ended.code == 0, ended.err
+    assert ended.figures["differences_total"] == 1
+    (difference,) = ended.figures["differences"]
+    assert difference["series"] == batch.series[0]
+    assert difference["valid_time"] == "2014-11-09T14:00:00Z"
+    assert difference["revision"] == 1
+    assert difference["recorded"] == changed[0]
+    assert difference["replayed"] == batch.mean[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--source", "historian", "--namespace", SPACE), "recorded under it"),
+        (("--source", "historian", "--namespace", "no good"), "--namespace"),
+        (("--source", "kafka", "--from", "2015-01-01T00:00Z"), "nothing to compare"),
+        (("--source", "historian", "--cadence", "PT1H"), "the cadence it had"),
+        (("--source", "historian", "folder"), "--directory names"),
+        (("--source", "historian", "--speed", "0"), "give a number above 0"),
+    ],
+)
+def test_what_cannot_be_replayed_is_refused(
+    replay: Any, arguments: tuple[str, ...], message: str
+) -> None:
+    ended = replay(*arguments)
+    assert ended.code == 2
+    assert message in ended.err
+    assert ended.figures == {}
