@@ -1,0 +1,191 @@
+"""Limits checked on an estimated state: loadings, voltages, and what single outages would bring."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from network.alarm_rules import AlarmRules, Ladder, Step, is_transformer
+from network.bridges import find_bridges
+from network.contingency import OutageScreen, branch_outages
+from network.islands import islands
+from network.limits import branch_loading_percent
+from network.model import Network
+from records.alarm import (
+    Alarm,
+    AlarmEvidence,
+    AlarmKind,
+    AlarmSeverity,
+    LeadTime,
+    OutageOverload,
+)
+from records.state import NetworkState, as_floats
+from stream.alarm_watch import Levels, Watch, Watched, WatchState, element_name
+
+__all__ = ["OutageLimits", "StateLimits"]
+
+_SHOWN = 5
+"""Overloads told with a contingency, and buses with an outage that splits the network."""
+
+_ALWAYS = Ladder((Step(1.0, None, AlarmSeverity.MINOR),), hysteresis=0.0)
+
+
+class StateLimits:
+    """Loading of every rated branch and voltage of every bus of an estimated state.
+
+    Parameters
+    ----------
+    network
+        The network.
+    rules
+        Limits and tables.
+    """
+
+    def __init__(self, network: Network, rules: AlarmRules) -> None:
+        self._network, self._rules = network, rules
+        names = network.branches.id.tolist()
+        transformer = is_transformer(network).tolist()
+        self.loading = Watch(
+            AlarmKind.LOADING,
+            [
+                Watched(element_name("branch", name), "", "MVA", int(kind))
+                for name, kind in zip(names, transformer, strict=True)
+            ],
+            (rules.line, rules.transformer),
+        )
+        self.voltage = Watch(
+            AlarmKind.VOLTAGE,
+            [Watched(element_name("bus", name), "", "pu") for name in network.buses.id.tolist()],
+            (rules.voltage,),
+        )
+
+    def loadings(self, state: NetworkState) -> Levels:
+        """Where every branch stands; 0 for one out of service."""
+        s_from = as_floats(state.p_from_mw) + 1j * as_floats(state.q_from_mvar)
+        s_to = as_floats(state.p_to_mw) + 1j * as_floats(state.q_to_mvar)
+        level = branch_loading_percent(self._network, s_from, s_to)
+        return Levels(
+            level, np.maximum(np.abs(s_from), np.abs(s_to)), self._network.branches.rate_mva
+        )
+
+    def voltages(self, state: NetworkState) -> Levels:
+        """Where every bus stands, in percent beyond the band."""
+        v, low, high = as_floats(state.v_pu), self._rules.v_min_pu, self._rules.v_max_pu
+        level = 100.0 * np.maximum(low - v, v - high)
+        return Levels(level, v, np.where(v < low, low, high))
+
+
+class OutageLimits:
+    """What the outage of each branch would overload, by outage factors about a state.
+
+    Row k of the watch is the outage of branch k; the last row tells that the bound on
+    contingencies was reached. Outages that split the network are known from the topology and
+    stand from the first screening on.
+
+    Parameters
+    ----------
+    network
+        The network.
+    rules
+        Tables, and the bound.
+    """
+
+    def __init__(self, network: Network, rules: AlarmRules) -> None:
+        self._network, self._rules = network, rules
+        bridges = find_bridges(network)
+        self._cut_off = {
+            row: tuple(element_name("bus", name) for name in network.buses.id[buses].tolist())
+            for row, buses in zip(bridges.branch.tolist(), bridges.cut_off, strict=True)
+        }
+        live = np.flatnonzero(network.branches.in_service)
+        self._screened = live[~np.isin(live, bridges.branch)]
+        self._energised = islands(network) >= 0
+        self._names = [element_name("branch", name) for name in network.branches.id.tolist()]
+        rows = [
+            Watched(name, "", "MVA", int(row in self._cut_off))
+            for row, name in enumerate(self._names)
+        ]
+        rows.append(Watched(f"network:{network.name}", "", "", 1))
+        self.watch = Watch(
+            AlarmKind.CONTINGENCY, rows, (rules.contingency, _ALWAYS), LeadTime.OPERATIONAL
+        )
+
+    def take(
+        self,
+        watching: WatchState,
+        state: NetworkState,
+        base_percent: npt.NDArray[np.float64],
+    ) -> list[Alarm]:
+        """Screen a state and return the alarms that changed.
+
+        Parameters
+        ----------
+        watching
+            State of the watch, changed in place.
+        state
+            A valid state; one with unknown buses is not screened, and nothing changes.
+        base_percent
+            Loading of each branch before any outage, shape (n_branch,).
+        """
+        v = as_floats(state.v_pu) * np.exp(1j * np.deg2rad(as_floats(state.angle_deg)))
+        if np.isnan(v[self._energised]).any():
+            return []
+        screen = branch_outages(
+            self._network,
+            np.where(self._energised, v, 0.0),
+            outages=self._screened,
+            at_least_percent=self._rules.contingency.watched_from,
+        )
+        kept = self._caused(screen, base_percent)
+        outage, element = screen.contingency[kept], screen.element[kept]
+        loading, limit = screen.loading_percent[kept], screen.limit_mva[kept]
+        p_mw = screen.p_from_mw[kept]
+        n_rows = len(self.watch.rows)
+        level, value, rate = np.zeros(n_rows), np.full(n_rows, np.nan), np.full(n_rows, np.nan)
+        # Worst first, so the first of each outage is its worst.
+        lost, first = np.unique(outage, return_index=True)
+        level[lost] = loading[first]
+        value[lost] = loading[first] * limit[first] / 100.0
+        rate[lost] = limit[first]
+        level[list(self._cut_off)] = 1.0
+        self._bound(level, watching.step)
+
+        def evidence(row: int) -> AlarmEvidence:
+            if row == n_rows - 1:
+                bound = self._rules.most_contingencies
+                return AlarmEvidence(note=f"more than {bound} outages would overload something")
+            if row in self._cut_off:
+                buses = self._cut_off[row]
+                note = f"cuts off {len(buses)} bus{'es' if len(buses) > 1 else ''}"
+                return AlarmEvidence(cut_off=buses[:_SHOWN], note=note)
+            its = np.flatnonzero(outage == row)
+            overloads = tuple(
+                OutageOverload(
+                    self._names[element[k]], float(loading[k]), float(p_mw[k]), float(limit[k])
+                )
+                for k in its[:_SHOWN].tolist()
+            )
+            return AlarmEvidence(overloads=overloads, n_overloads=len(its))
+
+        return self.watch.take(watching, state.time, Levels(level, value, rate), evidence)
+
+    def _caused(
+        self, screen: OutageScreen, base_percent: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.int64]:
+        """Overloads that the outage brings, rather than finds there."""
+        base = np.nan_to_num(base_percent[screen.element])
+        beyond = base >= self._rules.contingency.steps[0].level
+        needed = np.where(beyond, self._rules.worsening, self._rules.least_change)
+        return np.flatnonzero(screen.loading_percent - base >= needed)
+
+    def _bound(self, level: npt.NDArray[np.float64], step: npt.NDArray[np.int64]) -> None:
+        """Admit new contingencies, the worst first, while the bound is not reached."""
+        ladder = self._rules.contingency
+        own = level[:-1].copy()
+        own[list(self._cut_off)] = 0.0
+        standing = (step[:-1] > 0) & (own >= ladder.watched_from)
+        new = np.flatnonzero((step[:-1] == 0) & (own >= ladder.steps[0].level))
+        new = new[np.argsort(-own[new], kind="stable")]
+        room = max(self._rules.most_contingencies - int(standing.sum()), 0)
+        level[new[room:]] = 0.0
+        level[-1] = float(len(new) > room)
