@@ -9,7 +9,7 @@ from redis import Redis, RedisError
 
 from storage.redis_state import Heartbeat, LiveState
 
-__all__ = ["Pulse"]
+__all__ = ["Pulse", "instance_name"]
 
 _logger = structlog.get_logger(__name__)
 
@@ -59,3 +59,12 @@ class Pulse:
             self._live.beat(Heartbeat(self._service, time.time_ns(), event_time, status, detail))
         except RedisError as error:
             _logger.warning("no_heartbeat", error=str(error))
+
+
+def instance_name(service: str, instance: int) -> str:
+    """Name of one of several workers of a service; the first has the service's own.
+
+    >>> instance_name("area", 0), instance_name("area", 1)
+    ('area', 'area-1')
+    """
+    return f"{service}-{instance}" if instance else service

@@ -19,7 +19,7 @@ SERVICES = (
     "estimation",
     "forecast",
 )
-"""In the order of their ports, from the first one up."""
+"""In the order of their ports, from the first one up; further workers come after them all."""
 
 DEADLINES_MISSED = Counter(
     "gridcast_forecast_deadline_missed", "Forecasts published after their deadline, or never."
@@ -29,10 +29,10 @@ FORECAST_LAST_SUCCESS = Gauge(
 )
 
 
-def serve_metrics(settings: MetricsSettings, service: str) -> int | None:
+def serve_metrics(settings: MetricsSettings, service: str, instance: int = 0) -> int | None:
     """Serve the figures of this process; return the port, None when switched off."""
     if not settings.enabled or service not in SERVICES:
         return None
-    port = settings.first_port + SERVICES.index(service)
+    port = settings.first_port + SERVICES.index(service) + instance * len(SERVICES)
     start_http_server(port, addr="127.0.0.1")
     return port

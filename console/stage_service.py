@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from console.errors import BadInputError
+from console.heartbeat import instance_name
 from console.log_access import kafka_connection, open_reader, open_writer
 from console.redis_access import open_redis
 from console.retention import Retention
@@ -17,14 +18,7 @@ from storage.kafka_connection import KafkaConnection
 from stream.keeper import Checkpoints
 from stream.runner import RunnerOptions, run_stages
 
-__all__ = [
-    "run_area",
-    "run_estimation",
-    "run_forecast",
-    "run_forecaster",
-    "run_metering",
-    "run_processor",
-]
+__all__ = ["run_forecaster", "run_processor", "run_worker"]
 
 
 def run_processor(run: RunFile, stop: threading.Event) -> None:
@@ -35,26 +29,6 @@ def run_processor(run: RunFile, stop: threading.Event) -> None:
 def run_forecaster(run: RunFile, stop: threading.Event) -> None:
     """Estimate the state and forecast, over the embedded log."""
     _run_together("forecaster", run, stop)
-
-
-def run_area(run: RunFile, _stop: threading.Event) -> None:
-    """Validate, impute and aggregate, as a Faust worker."""
-    _run_faust("area", run)
-
-
-def run_metering(run: RunFile, _stop: threading.Event) -> None:
-    """Keep the versions of meter documents, as a Faust worker."""
-    _run_faust("metering", run)
-
-
-def run_estimation(run: RunFile, _stop: threading.Event) -> None:
-    """Estimate the state, as a Faust worker."""
-    _run_faust("estimation", run)
-
-
-def run_forecast(run: RunFile, _stop: threading.Event) -> None:
-    """Forecast, as a Faust worker."""
-    _run_faust("forecast", run)
 
 
 def _run_together(role: str, run: RunFile, stop: threading.Event) -> None:
@@ -86,8 +60,24 @@ def _run_together(role: str, run: RunFile, stop: threading.Event) -> None:
         client.close()
 
 
-def _run_faust(name: str, run: RunFile) -> None:
-    """Run one stage until SIGTERM, which Faust takes itself."""
+def run_worker(name: str, run: RunFile, instance: int) -> None:
+    """Run one stage as a Faust worker until SIGTERM, which Faust takes itself.
+
+    Parameters
+    ----------
+    name
+        Of the stage.
+    run
+        The run.
+    instance
+        Number of this worker among those of its stage. Kafka shuts a worker out when another
+        comes under its number.
+
+    Raises
+    ------
+    BadInputError
+        When no Kafka is named.
+    """
     from stream.faust_worker import FaustOptions, run_faust
 
     settings = run.settings
@@ -96,10 +86,13 @@ def _run_faust(name: str, run: RunFile) -> None:
         raise BadInputError(f"worker {name} needs KAFKA_BOOTSTRAP_SERVERS")
     stage = stage_named(name, run, read_scenario(run))
     writer, client = open_writer(settings), open_redis(settings)
-    outlet = ServiceOutlet(writer, client, settings.namespace, name)
+    outlet = ServiceOutlet(writer, client, settings.namespace, instance_name(name, instance))
     checkpoints = _checkpoints(run, connection)
     options = FaustOptions(
-        connection, instance=f"{name}-0", checkpoint_every=settings.checkpoint.every
+        connection,
+        group=f"gridcast.{settings.namespace}.{name}",
+        instance=f"{name}-{instance}",
+        checkpoint_every=settings.checkpoint.every,
     )
     try:
         code = run_faust(stage, options, outlet, checkpoints)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from console.errors import BadInputError
 from console.run_file import RunFile, read_run
 
 __all__ = ["Role", "worker"]
@@ -43,12 +44,10 @@ _SERVICES: dict[Role, tuple[str, str]] = {
     Role.RECORDER: ("console.recorder_service", "record"),
     Role.WATCHER: ("console.watcher", "watch"),
     Role.KAFKA: ("console.kafka_service", "hold_kafka"),
-    Role.AREA: ("console.stage_service", "run_area"),
-    Role.METERING: ("console.stage_service", "run_metering"),
-    Role.ESTIMATION: ("console.stage_service", "run_estimation"),
-    Role.FORECAST: ("console.stage_service", "run_forecast"),
 }
 
+_STAGES = (Role.AREA, Role.METERING, Role.ESTIMATION, Role.FORECAST)
+"""Faust workers, of which there may be several each."""
 
 _HOLDERS = (Role.REDIS, Role.KAFKA)
 
@@ -56,17 +55,34 @@ _HOLDERS = (Role.REDIS, Role.KAFKA)
 def worker(
     role: Annotated[Role, typer.Argument(help="Which service.")],
     run_file: Annotated[Path, typer.Option("--run", metavar="FILE", help="The file of the run.")],
+    instance: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="Which worker of its stage, where several run."),
+    ] = 0,
 ) -> None:
-    """Run one service of a run until SIGTERM."""
+    """Run one service of a run until SIGTERM.
+
+    Of area, metering, estimation and forecast there may be several workers over one Kafka; each
+    needs an --instance of its own, and keeps it when it is started again.
+    """
+    from console.heartbeat import instance_name
     from console.metrics import serve_metrics
     from console.service_logs import configure_logs
     from console.stopping import stop_on_signal
 
+    if instance and role not in _STAGES:
+        several = ", ".join(_STAGES)
+        raise BadInputError(f"there is one {role.value} in a run; --instance is for {several}")
     # What is being prepared is of no use unfinished, so that ends at once.
     stop = threading.Event() if role is Role.PREPARE else stop_on_signal(tidy=role in _HOLDERS)
     run = read_run(run_file)
-    configure_logs(run.settings.logging, role.value)
-    serve_metrics(run.settings.metrics, role.value)
+    configure_logs(run.settings.logging, instance_name(role.value, instance))
+    serve_metrics(run.settings.metrics, role.value, instance)
+    if role in _STAGES:
+        from console.stage_service import run_worker
+
+        run_worker(role.value, run, instance)
+        return
     module, name = _SERVICES[role]
     serve: Callable[[RunFile, threading.Event], None] = getattr(import_module(module), name)
     serve(run, stop)

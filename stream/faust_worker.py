@@ -44,6 +44,8 @@ class FaustOptions:
     ----------
     connection
         The cluster.
+    group
+        Consumer group of the stage's workers in this namespace; None: the stage's name.
     instance
         Name of this worker among those of its stage, kept over restarts: a worker that comes
         back under it takes its partitions up at once. None leaves that to the session timeout.
@@ -54,6 +56,7 @@ class FaustOptions:
     """
 
     connection: KafkaConnection
+    group: str | None = None
     instance: str | None = None
     checkpoint_every: timedelta = timedelta(seconds=5)
     session_timeout: timedelta = timedelta(seconds=10)
@@ -94,7 +97,7 @@ class _Shell:
         self._failure: BaseException | None = None
         session_s = options.session_timeout.total_seconds()
         self._app = faust.App(
-            keeper.stage.name,
+            options.group or keeper.stage.name,
             broker=[f"kafka://{host}" for host in options.connection.bootstrap_servers.split(",")],
             broker_credentials=_credentials(options.connection.security),
             datadir=scratch,

@@ -47,7 +47,7 @@ class Stage(Protocol[S]):
     Attributes
     ----------
     name
-        Names its checkpoint and its consumer group.
+        Names its checkpoint and its workers.
     inputs
         Full names of the topics it reads.
     scope
