@@ -14,6 +14,7 @@ from console.doctor import doctor
 from console.estimate import estimate
 from console.health import health
 from console.replay import replay
+from console.rupture import rupture
 from console.up import up
 from console.worker import worker
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(up)
 app.command()(replay)
+app.command()(rupture)
 app.command()(estimate)
 app.command()(contingency)
 app.command()(doctor)

@@ -18,6 +18,7 @@ __all__ = ["Innovations", "burn_in", "fill_by_season", "innovations", "trailing_
 _REFIT_DAYS, _WINDOW_DAYS = 30, 120
 _SCALE_DAYS, _LEAST_SCALE_DAYS = 60, 10
 _HUBER, _ROUNDS = 2.0, 4
+_YOUNG_DAYS = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Innovations:
 
     Attributes
     ----------
+    values
+        The values themselves, on the scale of the regression.
     raw
         Value minus its one-step forecast, on the scale of the values.
     standard
@@ -39,6 +42,7 @@ class Innovations:
         is noise about its season.
     """
 
+    values: FloatArray
     raw: FloatArray
     standard: FloatArray
     scale: FloatArray
@@ -79,12 +83,12 @@ def innovations(values: FloatArray, per_day: int) -> Innovations:
     count = known.sum(axis=0)
     mean = np.where(known, past, 0.0).sum(axis=0) / np.maximum(count, 1)
     weekly = np.where(count > 0, values - mean, np.nan)
-    return Innovations(raw, raw / scale, scale, weekly, memory)
+    return Innovations(values, raw, raw / scale, scale, weekly, memory)
 
 
 def burn_in(n_times: int, per_day: int) -> int:
     """Return how many steps are learnt from before anything can be found: four weeks at most."""
-    return int(min(28 * per_day, max(n_times // 4, 60)))
+    return int(min(max(28 * per_day, 100), max(n_times // 4, 60)))
 
 
 def fill_by_season(values: FloatArray, per_day: int) -> FloatArray:
@@ -103,9 +107,11 @@ def trailing_extreme(
     """Return the threshold learnt at each step: a factor above what the past has shown.
 
     The second largest value up to ``lag_days`` before counts, so that one oddity in the past
-    does not blind the detector; never below ``floor``.
+    does not blind the detector; never below ``floor``, which is up to 40 % higher in the first
+    half year, when much that is usual has not been seen yet.
     """
-    out = np.full(len(statistic), floor)
+    young = np.maximum(0.0, 1.0 - np.arange(len(statistic)) / (_YOUNG_DAYS * per_day))
+    out = floor * (1.0 + 0.4 * young)
     seen = np.abs(np.where(np.isfinite(statistic), statistic, 0.0))
     week = max(7 * per_day, 1)
     block = [seen[start : start + week].max() for start in range(0, len(seen), week)]
@@ -113,7 +119,8 @@ def trailing_extreme(
     lag = -(-lag_days // 7) + 1
     for number in range(lag, len(block)):
         top = np.sort(np.append(top, block[number - lag]))[-2:]
-        out[number * week : (number + 1) * week] = max(floor, factor * top[0])
+        part = slice(number * week, (number + 1) * week)
+        out[part] = np.maximum(out[part], factor * top[0])
     return out
 
 
