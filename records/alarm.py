@@ -171,11 +171,15 @@ _DECODER = msgspec.json.Decoder(Alarm)
 
 
 def alarm_record(topic: str, alarm: Alarm, watermark: int | None = None) -> Outgoing:
-    """Encode an alarm, keyed by its element; `watermark` (ns UTC) where it is known."""
+    """Encode an alarm, keyed by its element.
+
+    `watermark` (ns UTC) is that of the cut it was settled at; None when it is told at once.
+    """
+    told = "at-once" if watermark is None else "settled"
     headers = event_headers(
         ALARM_TYPE,
         "alarms",
-        event_id="-".join((*alarm.key, str(alarm.raised), str(alarm.updated))),
+        event_id="-".join((*alarm.key, str(alarm.raised), str(alarm.updated), told)),
         content_type="application/json",
         watermark=watermark,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "alarms_key",
     "current_key",
     "events_key",
     "health_key",
@@ -44,6 +45,11 @@ def events_key(namespace: str) -> str:
 def state_key(namespace: str) -> str:
     """Hash: a summary of the latest state of each network, JSON."""
     return f"gc:{{{namespace}}}:state"
+
+
+def alarms_key(namespace: str) -> str:
+    """Hash: the last alarm of each quantity that ever had one, JSON."""
+    return f"gc:{{{namespace}}}:alarms"
 
 
 def health_key(namespace: str) -> str:

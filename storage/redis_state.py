@@ -1,7 +1,8 @@
-"""What is going on now, in Redis: the latest network state, heartbeats, ruptures by series.
+"""What is going on now, in Redis: the latest network state, alarms, heartbeats, ruptures.
 
-Three hashes of JSON (keys in `storage.redis_keys`): ``state`` holds a `StateSummary` a network,
-``health`` a `Heartbeat` a service, ``rupture`` the last `RuptureEvent` a series.
+Four hashes of JSON (keys in `storage.redis_keys`): ``state`` holds a `StateSummary` a network,
+``health`` a `Heartbeat` a service, ``rupture`` the last `RuptureEvent` a series, ``alarms`` the
+last `Alarm` of each quantity, cleared or not.
 Nothing older ever replaces something younger.
 """
 
@@ -14,9 +15,10 @@ from typing import TypeVar, cast
 import msgspec
 import redis
 
+from records.alarm import Alarm
 from records.rupture import RuptureEvent
 from records.state import NetworkState, Removal
-from storage.redis_keys import health_key, rupture_key, state_key
+from storage.redis_keys import alarms_key, health_key, rupture_key, state_key
 
 __all__ = ["Heartbeat", "LiveState", "StateSummary"]
 
@@ -108,6 +110,17 @@ class LiveState:
     def ruptures(self) -> dict[str, RuptureEvent]:
         """Return the last event of every series that had one."""
         return self._read(rupture_key(self.namespace), RuptureEvent)
+
+    def put_alarm(self, alarm: Alarm) -> None:
+        """Make `alarm` the last one of its quantity, unless a younger one is there."""
+        field = " ".join(part for part in alarm.key if part)
+        self._keep_younger(alarms_key(self.namespace), [(field, alarm.updated, alarm)], "updated")
+
+    def alarms(self) -> list[Alarm]:
+        """Return the active alarms: what comes first by priority, then the oldest."""
+        known = self._read(alarms_key(self.namespace), Alarm).values()
+        active = [alarm for alarm in known if alarm.cleared is None]
+        return sorted(active, key=lambda alarm: (alarm.priority, alarm.raised, alarm.key))
 
     def _keep_younger(
         self, key: str, rows: Sequence[tuple[str, int, msgspec.Struct]], time_field: str

@@ -1,5 +1,7 @@
+import msgspec
 import pytest
 
+from records.alarm import Alarm, AlarmKind, AlarmSeverity, LeadTime
 from records.rupture import Evidence, RuptureEvent, RuptureKind
 from records.state import NetworkState, Removal
 from storage.redis_state import Heartbeat, LiveState
@@ -54,6 +56,20 @@ def test_each_service_has_its_last_heartbeat(live):
         "forecaster": Heartbeat("forecaster", NOW + 1, NOW),
         "recorder": Heartbeat("recorder", NOW, None, "degraded", "disk 95 % full"),
     }
+
+
+def test_the_active_alarms_are_listed_by_priority(live):
+    minor = Alarm(
+        "branch:1", "", AlarmKind.LOADING, AlarmSeverity.MINOR, 4, LeadTime.OPERATIONAL, NOW, NOW,
+        NOW, None, 103.0, 100.0, "MVA", 103.0, "branch:1",
+    )  # fmt: skip
+    worse = msgspec.structs.replace(minor, element="branch:2", priority=1, raised=NOW + 1)
+    for alarm in (minor, worse):
+        live.put_alarm(alarm)
+    assert live.alarms() == [worse, minor]
+    live.put_alarm(msgspec.structs.replace(worse, cleared=NOW + 9, updated=NOW + 9))
+    live.put_alarm(worse)
+    assert live.alarms() == [minor]
 
 
 def test_each_series_has_its_last_rupture(live):

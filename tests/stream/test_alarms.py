@@ -366,8 +366,9 @@ def test_an_alarm_can_be_taken_back_from_the_shelf(log: Log) -> None:
 def test_what_cannot_be_placed_goes_to_the_dead_letters(log: Log) -> None:
     stage = quiet(acts=True)
     state = stage.initial([*PARTITIONS, Partition(ACTS, 0)])
+    five = bytes_of(np.zeros(5))
     other = NetworkState(
-        T0, "five", True, "", 1, 1.0, *(bytes_of(np.zeros(5)) for _ in range(6)), {}, [], 0, 0
+        T0, "five", True, "", 1, 1.0, five, five, five, five, five, five, {}, [], 0, 0
     )
     future = OperatorAct("branch:1", ActKind.ACKNOWLEDGE, T0 + 90 * MINUTE, "ana")
     for record in (
