@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from redis import Redis
@@ -25,6 +26,7 @@ from console.scenario import Scenario
 from console.telemetry_scores import FlowScore, ImputationScore, TelemetryScores, flow_error
 from forecasting.hierarchy import Hierarchy
 from ingest.twin.truth import TimedTable, read_truth
+from records.alarm import AlarmKind, decode_alarm
 from records.deadletter import decode_dead_letter
 from records.log import LogReader, LogRecord, Partition
 from records.state import decode_state
@@ -56,6 +58,8 @@ class DemoFigures:
     raw_flows: FlowScore
     imputation: ImputationScore
     mape: Mapping[str, LevelScore]
+    alarms: Mapping[AlarmKind, int] = field(default_factory=dict)
+    """Excursions by kind."""
 
     def as_json(self, wall_s: float) -> dict[str, object]:
         """Return exactly the fields that outside programs rely on."""
@@ -128,6 +132,11 @@ class LogScan:
             found[level.run_id, level.level] = level
         return list(found.values())
 
+    def alarms(self) -> dict[AlarmKind, int]:
+        """Count excursions beyond limits by kind, however often each was told."""
+        told = (decode_alarm(record.value) for record in self.records("network.alarm.v1"))
+        return Counter(kind for kind, _ in {(a.kind, (a.key, a.raised)) for a in told})
+
     def score_views(self, scores: TelemetryScores) -> None:
         """Compare the first view of every scan whose truth is known."""
         for record in self.distinct("scada.view.v1"):
@@ -169,6 +178,7 @@ def read_figures(
         raw_flows=views.raw_flows(),
         imputation=views.imputation(),
         mape={level: scores[level] for level in _LEVELS if level in scores},
+        alarms=scan.alarms(),
     )
 
 

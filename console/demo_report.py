@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.table import Table
 from console.demo_figures import DemoFigures
 from console.run_file import RunFile
 from console.telemetry_scores import ImputationScore
+from records.alarm import AlarmKind
 
 __all__ = ["print_report"]
 
@@ -54,6 +56,7 @@ def _rows(figures: DemoFigures) -> list[tuple[str, str, str]]:
             "of the readings that validation believed",
         ),
         *_imputation(figures.imputation),
+        *_alarms(figures.alarms),
     ]  # fmt: skip
 
 
@@ -69,6 +72,15 @@ def _imputation(score: ImputationScore) -> list[tuple[str, str, str]]:
             ("typical", score.typical_mw, score.n_typical),
         )
         if count
+    ]
+
+
+def _alarms(count: Mapping[AlarmKind, int]) -> list[tuple[str, str, str]]:
+    here = sum(n for kind, n in count.items() if kind is not AlarmKind.CONTINGENCY)
+    outages = count.get(AlarmKind.CONTINGENCY, 0)
+    return [
+        ("limit alarms", f"{here:,}", "excursions of telemetry or the estimated state"),
+        ("contingency alarms", f"{outages:,}", "outages that would overload or cut off something"),
     ]
 
 
@@ -95,6 +107,7 @@ def _next_steps(run: RunFile, keep: bool) -> str:
         commands += [
             "gridcast topics list",
             "gridcast topics read forecast.v1 --from -3 --format jsonl",
+            "gridcast topics read network.alarm.v1",
             "gridcast topics read monitor.rupture.v1",
             "gridcast dead-letters list",
             "gridcast doctor",

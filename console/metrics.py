@@ -18,6 +18,7 @@ SERVICES = (
     "metering",
     "estimation",
     "forecast",
+    "alarms",
 )
 """In the order of their ports, from the first one up; further workers come after them all."""
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from records.alarm import ALARM_TYPE, decode_alarm
 from records.deadletter import DEAD_LETTER_TYPE, decode_dead_letter
 from records.deadline import DEADLINE_TYPE, decode_deadline
 from records.envelope import event_type, watermark_of
@@ -21,6 +22,7 @@ from records.finding import FINDING_TYPE, decode_findings
 from records.forecast import FORECAST_TYPE, decode_forecast
 from records.log import LogRecord
 from records.meter import METER_TYPE, decode_meter
+from records.operator_act import ACT_TYPE, decode_act
 from records.rupture import RUPTURE_TYPE, decode_ruptures
 from records.scada import FRAME_TYPE, decode_frame
 from records.state import STATE_TYPE, as_floats, decode_state
@@ -33,10 +35,11 @@ from records.window import WINDOW_TYPE, decode_window
 __all__ = ["as_json_line", "as_tree"]
 
 _TIMES = {
-    "append_time", "at", "available_at", "detected_at", "due_from", "issue_time", "scan_time",
-    "start", "time", "valid_time",
+    "acknowledged", "append_time", "at", "available_at", "cleared", "detected_at", "due_from",
+    "issue_time", "raised", "scan_time", "shelved_until", "since", "start", "time", "until",
+    "updated", "valid_time",
 }  # fmt: skip
-_DURATIONS = {"length", "period"}
+_DURATIONS = {"length", "period", "permitted"}
 
 
 def as_tree(record: LogRecord) -> dict[str, Any]:
@@ -126,6 +129,8 @@ _READERS: dict[str, Callable[[LogRecord], Any]] = {
     WINDOW_TYPE: lambda record: _fields(decode_window(record.value)),
     FINDING_TYPE: lambda record: _struct(decode_findings(record.value)),
     STATE_TYPE: _state,
+    ALARM_TYPE: lambda record: _struct(decode_alarm(record.value)),
+    ACT_TYPE: lambda record: _struct(decode_act(record.value)),
     FORECAST_TYPE: _forecast,
     RUPTURE_TYPE: lambda record: _struct(decode_ruptures(record.value)),
     DEADLINE_TYPE: lambda record: _struct(decode_deadline(record.value)),

@@ -11,6 +11,7 @@ from redis import Redis, RedisError
 
 from console.heartbeat import Pulse
 from console.metrics import FORECAST_LAST_SUCCESS
+from records.alarm import ALARM_TYPE, decode_alarm
 from records.envelope import watermark_of
 from records.log import LogWriter, Outgoing
 from records.rupture import RUPTURE_TYPE, decode_ruptures
@@ -106,6 +107,8 @@ class ServiceOutlet:
         try:
             if kind == STATE_TYPE:
                 self._live.put_state(decode_state(record.value))
+            elif kind == ALARM_TYPE:
+                self._live.put_alarm(decode_alarm(record.value))
             elif kind == RUPTURE_TYPE:
                 self._live.put_ruptures(decode_ruptures(record.value))
         except RedisError as error:

@@ -22,6 +22,7 @@ from console.errors import BadInputError
 __all__ = [
     "CONFIG_FILE",
     "Addresses",
+    "AlarmsSettings",
     "CheckpointSettings",
     "DeadlineSettings",
     "ForecastSettings",
@@ -70,6 +71,15 @@ class ForecastSettings(_Section):
         if self.horizon % self.step:
             raise ValueError(f"horizon {self.horizon} is not a multiple of step {self.step}")
         return self
+
+
+class AlarmsSettings(_Section):
+    """Limits and what outages would overload."""
+
+    screen_every: Annotated[int, Ge(1)] = 3
+    """Every n-th estimate is screened for outages: each quarter of an hour by default."""
+    operator_acts: bool = False
+    """Read acknowledgements and shelvings. Their topic must carry ticks: alarms wait for it."""
 
 
 class DeadlineSettings(_Section):
@@ -137,6 +147,7 @@ class Settings(_Section):
     """Holds the embedded log, Redis, the historian, checkpoints and service logs."""
     scada: ScadaSettings = ScadaSettings()
     forecast: ForecastSettings = ForecastSettings()
+    alarms: AlarmsSettings = AlarmsSettings()
     deadline: DeadlineSettings = DeadlineSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     metrics: MetricsSettings = MetricsSettings()

@@ -13,6 +13,7 @@ from console.settings import nanoseconds
 from records.log import Partition
 from records.topics import topic_name
 from storage.historian import Historian
+from stream.alarms import AlarmSettings, AlarmStage
 from stream.area import AreaSettings, AreaStage
 from stream.estimation import EstimationStage
 from stream.forecast_stage import ForecastStage
@@ -25,7 +26,7 @@ __all__ = ["STAGES_OF", "slots_of", "stage_named", "written_by"]
 
 STAGES_OF: dict[str, tuple[str, ...]] = {
     "processor": ("area", "metering"),
-    "forecaster": ("estimation", "forecast"),
+    "forecaster": ("estimation", "alarms", "forecast"),
 }
 """Stages that share a process over the embedded log; over Kafka each has its own."""
 
@@ -39,6 +40,8 @@ def stage_named(name: str, run: RunFile, scenario: Scenario) -> Stage[Any]:
         return MeteringStage(space, MeteringSettings(check=CheckLimits()))
     if name == "estimation":
         return EstimationStage(space, scenario.network, scenario.register)
+    if name == "alarms":
+        return AlarmStage(space, scenario.network, scenario.register, _alarm_settings(run))
     if name == "forecast":
         with Historian(run.directory / "historian") as historian:
             training = training_set(historian, scenario.plan, HISTORY_START, run.start)
@@ -68,9 +71,14 @@ def written_by(role: str, run: RunFile, scenario: Scenario) -> list[Partition]:
         by_area = ("scada.view.v1", "window.5min.v1", "meter.interval.v1", "finding.v1")
         names = [(name, area) for name in by_area for area in areas]
         return [Partition(topic_name(space, n), a) for n, a in (*names, ("dead-letter.v1", 0))]
-    single = ("network.state.v1", "forecast.v1", "monitor.rupture.v1")
+    single = ("network.state.v1", "network.alarm.v1", "forecast.v1", "monitor.rupture.v1")
     own = [Partition(topic_name(space, name), 0) for name in single]
     return own + [Partition(*slot) for slot in slots_of(role, run, scenario).items()]
+
+
+def _alarm_settings(run: RunFile) -> AlarmSettings:
+    alarms = run.settings.alarms
+    return AlarmSettings(screen_every=alarms.screen_every, acts=alarms.operator_acts)
 
 
 def _area_settings(run: RunFile) -> AreaSettings:

@@ -31,6 +31,7 @@ class Role(StrEnum):
     AREA = "area"
     METERING = "metering"
     ESTIMATION = "estimation"
+    ALARMS = "alarms"
     FORECAST = "forecast"
 
 
@@ -46,7 +47,7 @@ _SERVICES: dict[Role, tuple[str, str]] = {
     Role.KAFKA: ("console.kafka_service", "hold_kafka"),
 }
 
-_STAGES = (Role.AREA, Role.METERING, Role.ESTIMATION, Role.FORECAST)
+_STAGES = (Role.AREA, Role.METERING, Role.ESTIMATION, Role.ALARMS, Role.FORECAST)
 """Faust workers, of which there may be several each."""
 
 _HOLDERS = (Role.REDIS, Role.KAFKA)
@@ -62,8 +63,8 @@ def worker(
 ) -> None:
     """Run one service of a run until SIGTERM.
 
-    Of area, metering, estimation and forecast there may be several workers over one Kafka; each
-    needs an --instance of its own, and keeps it when it is started again.
+    Of area, metering, estimation, alarms and forecast there may be several workers over one
+    Kafka; each needs an --instance of its own, and keeps it when it is started again.
     """
     from console.heartbeat import instance_name
     from console.metrics import serve_metrics

@@ -14,6 +14,7 @@ from console.demo_report import print_report
 from console.run_file import RunFile
 from console.settings import Addresses, Settings
 from console.telemetry_scores import FlowScore, ImputationScore
+from records.alarm import AlarmKind
 
 FIGURES = DemoFigures(
     records_in=1_000,
@@ -27,6 +28,7 @@ FIGURES = DemoFigures(
     raw_flows=FlowScore(1.0, 10),
     imputation=ImputationScore(0.5, 7, math.nan, 0),
     mape={"bus": LevelScore(2.0, 4.0, 24), "total": LevelScore(1.0, math.nan, 24)},
+    alarms={AlarmKind.VOLTAGE: 2, AlarmKind.TELEMETRY: 5, AlarmKind.CONTINGENCY: 9},
 )
 
 
@@ -65,6 +67,10 @@ def test_a_person_sees_the_figures_and_what_to_type_next(
     assert "imputed flows, held" in out and "typical" not in out
     assert "gridcast topics read forecast.v1 --from -3 --format jsonl --directory here" in out
     assert "forecast show" not in out
+    lines = {
+        line[:23].strip(): line[23:].split()[0] for line in out.splitlines() if " alarms " in line
+    }
+    assert lines == {"limit alarms": "7", "contingency alarms": "9"}
 
 
 def test_while_redis_stays_up_forecasts_can_be_shown(

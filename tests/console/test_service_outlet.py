@@ -10,6 +10,7 @@ from redis import Redis
 
 from console.retention import Retention
 from console.service_outlet import ServiceOutlet, SlottedWriter
+from records.alarm import Alarm, AlarmKind, AlarmSeverity, LeadTime, alarm_record
 from records.log import Outgoing, Partition
 from records.rupture import Evidence, RuptureEvent, RuptureKind, rupture_record
 from records.time import DAY, HOUR
@@ -44,6 +45,16 @@ def test_a_rupture_reaches_the_log_and_redis(client: Redis) -> None:
     assert log.end_offset(Partition(RUPTURES, 0)) == 1
     assert LiveState(client, "t").ruptures() == {"total": EVENT}
     assert outlet.event_time == 3 * HOUR
+
+
+def test_an_alarm_reaches_redis(client: Redis) -> None:
+    alarm = Alarm(
+        "branch:1", "", AlarmKind.LOADING, AlarmSeverity.MINOR, 4, LeadTime.OPERATIONAL, HOUR, HOUR,
+        HOUR, None, 103.0, 100.0, "MVA", 103.0, "branch:1",
+    )  # fmt: skip
+    outlet = ServiceOutlet(MemoryLog(), client, "t", "forecaster")
+    outlet.deliver([alarm_record("gridcast.t.network.alarm.v1", alarm, HOUR)])
+    assert LiveState(client, "t").alarms() == [alarm]
 
 
 def test_the_service_leaves_a_sign_of_life_with_its_event_time(client: Redis) -> None:
