@@ -85,6 +85,8 @@ def read_scenario(run: RunFile) -> Scenario:
         [STATION],
         horizon=nanoseconds(forecast.horizon),
         cadence=nanoseconds(forecast.cadence),
+        mid_term=forecast.mid_term,
+        residual=forecast.residual,
     )
     clock = LocalClock(ZoneInfo(TIMEZONE), [_EPOCH + timedelta(days=int(d)) for d in holidays])
     return Scenario(network, register, plan, clock)

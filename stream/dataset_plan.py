@@ -13,7 +13,7 @@ from records.weather import WeatherQuantity
 from stream.forecast_plan import ForecastPlan, TrainingSet
 from stream.weather_book import WeatherBook
 
-__all__ = ["dataset_plan", "dataset_training", "hierarchy_of"]
+__all__ = ["dataset_plan", "dataset_training", "hierarchy_of", "station_weights"]
 
 _MONTH = 30 * DAY
 
@@ -29,7 +29,13 @@ def hierarchy_of(spec: HierarchySpec) -> Hierarchy:
 
 
 def dataset_plan(
-    dataset: Dataset, *, horizon: int = 2 * DAY, cadence: int, refit_every: int | None = _MONTH
+    dataset: Dataset,
+    *,
+    horizon: int = 2 * DAY,
+    cadence: int,
+    refit_every: int | None = _MONTH,
+    mid_term: str = "batched",
+    residual: str = "batched",
 ) -> ForecastPlan:
     """Return the plan of a dataset: metered intervals, its own step and clock.
 
@@ -41,9 +47,11 @@ def dataset_plan(
         Event time between two issues, ns.
     refit_every
         Event time between two trainings, ns; None trains once.
+    mid_term, residual
+        Who fits, as in `ForecastPlan`.
     """
     spec = dataset.hierarchy
-    stations, weights = _weights(dataset)
+    stations, weights = station_weights(dataset)
     return ForecastPlan(
         product="short",
         hierarchy=hierarchy_of(spec),
@@ -55,6 +63,8 @@ def dataset_plan(
         stations=stations,
         weights=weights,
         refit_every=refit_every,
+        mid_term=mid_term,
+        residual=residual,
     )
 
 
@@ -63,7 +73,7 @@ def dataset_training(dataset: Dataset, until: int) -> TrainingSet:
     grid = dataset.load.grid(as_of=until)
     start, step = int(grid.times[0]), dataset.hierarchy.step_ns
     n_steps = (until - start) // step
-    stations, _ = _weights(dataset)
+    stations, _ = station_weights(dataset)
     temperatures = np.full((n_steps, len(stations)), np.nan)
     observed = dataset.observations.grids.get(WeatherQuantity.TEMPERATURE)
     if stations and observed is not None:
@@ -75,7 +85,7 @@ def dataset_training(dataset: Dataset, until: int) -> TrainingSet:
     return TrainingSet(start, grid.load_mw[:n_steps], temperatures)
 
 
-def _weights(dataset: Dataset) -> tuple[tuple[str, ...], npt.NDArray[np.float64] | None]:
+def station_weights(dataset: Dataset) -> tuple[tuple[str, ...], npt.NDArray[np.float64] | None]:
     """Stations in use, and their weights for every node."""
     spec = dataset.hierarchy
     shares = [spec.stations_of(node.id) for node in spec.nodes]

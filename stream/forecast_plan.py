@@ -45,9 +45,14 @@ class ForecastPlan:
         no network is estimated.
     refit_every
         Event time between two trainings, ns; None trains once.
+    mid_term, residual
+        Who fits: the batched solver, or ``pygam`` and ``statsmodels`` for small fleets.
     settle
         How long corrections of the past still change the residuals that a forecast starts
         from, ns.
+    switch_on_rupture
+        Whether a series whose level ruptured is issued by the shallow-history model until its
+        model has been trained on what came since.
     """
 
     product: str
@@ -61,8 +66,11 @@ class ForecastPlan:
     weights: npt.NDArray[np.float64] | None = None
     losses: Mapping[str, str] = field(default_factory=dict)
     refit_every: int | None = None
+    mid_term: str = "batched"
+    residual: str = "batched"
     settle: int = DAY
     quality_steps: int = 24
+    switch_on_rupture: bool = True
 
     def __post_init__(self) -> None:
         if self.cadence % self.calendar.step_ns:

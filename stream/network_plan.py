@@ -53,6 +53,8 @@ def network_plan(
     horizon: int = 2 * DAY,
     cadence: int = HOUR,
     refit_every: int | None = None,
+    mid_term: str = "batched",
+    residual: str = "batched",
 ) -> ForecastPlan:
     """Return the plan of a network: SCADA windows of 5 minutes and estimated losses.
 
@@ -60,6 +62,8 @@ def network_plan(
     ----------
     stations
         Weather stations; all count alike for every node.
+    mid_term, residual
+        Who fits, as in `ForecastPlan`.
     """
     hierarchy = network_hierarchy(register)
     weights = np.full((len(hierarchy), len(stations)), 1.0 / max(len(stations), 1))
@@ -75,4 +79,6 @@ def network_plan(
         weights=weights if stations else None,
         losses={str(area): losses_id(area) for area in register.areas},
         refit_every=refit_every,
+        mid_term=mid_term,
+        residual=residual,
     )

@@ -48,6 +48,8 @@ class ReplayOptions:
         Event time between two issues, ns.
     leads
         Leads that are scored, ns.
+    mid_term, residual
+        Who fits the models, as in `ForecastPlan`.
     """
 
     namespace: str = "replay"
@@ -55,6 +57,8 @@ class ReplayOptions:
     end: int | None = None
     cadence: int = HOUR
     leads: Sequence[int] = (HOUR, DAY, 2 * DAY)
+    mid_term: str = "batched"
+    residual: str = "batched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,13 @@ def replay_dataset(
     if realised:
         reach = dataset.hierarchy.step_ns
         dataset = with_realised_forecasts(dataset, start - DAY + reach, end, horizon=_WEATHER_REACH)
-    plan = dataset_plan(dataset, horizon=max(options.leads), cadence=options.cadence)
+    plan = dataset_plan(
+        dataset,
+        horizon=max(options.leads),
+        cadence=options.cadence,
+        mid_term=options.mid_term,
+        residual=options.residual,
+    )
     space = options.namespace
     forecasting = ForecastStage(space, plan, dataset_training(dataset, start))
     metering = MeteringStage(space)

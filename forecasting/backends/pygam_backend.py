@@ -126,7 +126,12 @@ def _term(
     if isinstance(term, Linear):
         return pygam.l(columns[term.column], lam=lam[0], penalties="l2")
     if isinstance(term, Factor):
-        return pygam.f(columns[term.column], lam=lam[0], penalties="l2", coding="one-hot")
+        # pyGAM's own factor counts the levels it sees; one line a level knows of them all.
+        lines = [
+            pygam.l(columns[_level(term.column, k)], lam=lam[0], penalties="l2")
+            for k in range(term.levels)
+        ]
+        return pygam.terms.TermList(*lines)
     if isinstance(term, Smooth):
         spline = _spline(columns[term.column], term.n_basis, term.cyclic, term.bounds)
         spline.lam = lam
@@ -159,13 +164,32 @@ def _spline(column: int, n_basis: int, cyclic: bool, bounds: tuple[float, float]
     )
 
 
+def _level(column: str, level: int) -> str:
+    return f"{column}={level}"
+
+
+def _read(term: Term) -> tuple[str, ...]:
+    """Names of the columns of the data that a term reads."""
+    if isinstance(term, Tensor):
+        return term.columns
+    if isinstance(term, Factor):
+        return tuple(_level(term.column, level) for level in range(term.levels))
+    return (term.column,)
+
+
 def _column_order(design: Design) -> dict[str, int]:
     names: dict[str, int] = {}
     for term in design.specification.terms:
-        for name in term.columns if isinstance(term, Tensor) else (term.column,):
+        for name in _read(term):
             names.setdefault(name, len(names))
     return names
 
 
 def _table(predictors: Predictors, columns: dict[str, int]) -> FloatArray:
-    return np.column_stack([predictors[name] for name in columns])
+    return np.column_stack([_column(predictors, name) for name in columns])
+
+
+def _column(predictors: Predictors, name: str) -> FloatArray:
+    column, _, level = name.partition("=")
+    values = predictors[column]
+    return np.asarray(values == int(level), dtype=np.float64) if level else values
