@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from console import dead_letters, forecast_show, topics
+from console.backtest import backtest
 from console.contingency import contingency
 from console.demo import demo
 from console.doctor import doctor
@@ -36,6 +37,7 @@ app.command()(demo)
 app.command()(up)
 app.command()(replay)
 app.command()(rupture)
+app.command()(backtest)
 app.command()(estimate)
 app.command()(contingency)
 app.command()(doctor)

@@ -110,7 +110,12 @@ class AggregationState:
 
 
 def aggregate(
-    experts: FloatArray, actual: FloatArray, origins: IntArray, band: IntArray
+    experts: FloatArray,
+    actual: FloatArray,
+    origins: IntArray,
+    band: IntArray,
+    *,
+    delay: int = 0,
 ) -> FloatArray:
     """Run the aggregation over rolling origins, each lesson as soon as its band is over.
 
@@ -124,6 +129,8 @@ def aggregate(
         First row of each horizon, increasing.
     band
         Band of each lead.
+    delay
+        Rows from the end of an interval until its value is known.
 
     Returns
     -------
@@ -134,7 +141,7 @@ def aggregate(
     n_bands = int(band[-1]) + 1
     state = AggregationState.starting(n_bands, n_experts, n_series)
     out = np.full(actual.shape, np.nan)
-    for i, learnable in enumerate(lessons(origins, band)):
+    for i, learnable in enumerate(lessons(origins, band, delay)):
         for source, bands in learnable:
             told = np.where(np.isin(band, bands)[:, None], actual[source], np.nan)
             state = state.learnt(experts[source], out[source], told, band)

@@ -7,7 +7,7 @@ origin. Temperature is the actual one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from forecasting.gam import GamModel
 from forecasting.gam_fitting import fit_gam
 from forecasting.link import Link
 from forecasting.predictors import Predictors
+from forecasting.rolling_origin import Origins
 from forecasting.specification import GamSpecification
 from forecasting.stations import choose_station_weights
 from forecasting.training import History
@@ -46,6 +47,8 @@ class MidTermBacktest:
         The model fitted once.
     predictors
         Of every interval.
+    refits
+        The models after it, each with the first row at which it was in force.
     """
 
     link: Link
@@ -54,6 +57,27 @@ class MidTermBacktest:
     rolling: FloatArray
     model: GamModel
     predictors: Predictors
+    refits: tuple[tuple[int, GamModel], ...] = ()
+
+    def in_force(self, rows: IntArray) -> list[tuple[GamModel, IntArray]]:
+        """Return each model with the places of the rows at which it was the newest."""
+        starts = np.array([start for start, _ in self.refits], dtype=np.int64)
+        models = (self.model, *(model for _, model in self.refits))
+        newest = np.searchsorted(starts, rows, side="right")
+        return [(models[n], np.flatnonzero(newest == n)) for n in np.unique(newest)]
+
+    def ahead(self, origins: Origins) -> FloatArray:
+        """Return forecasts of the models in force at the origins, on the link scale.
+
+        The weather is the actual one. Shape (n_origins, n_steps, n_series).
+        """
+        out = np.empty((len(origins.rows), origins.n_steps, self.standard.shape[1]))
+        for model, places in self.in_force(origins.rows):
+            targets = origins.targets()[places]
+            first = int(targets.min())
+            span = self.predictors.rows(slice(first, int(targets.max()) + 1))
+            out[places] = model.predict_standard(span)[targets - first]
+        return out
 
 
 def mid_term_backtest(
@@ -61,10 +85,22 @@ def mid_term_backtest(
     history: History,
     specification: GamSpecification,
     n_train: int,
+    *,
+    periods: IntArray | None = None,
+    known_at: Callable[[int], FloatArray] | None = None,
 ) -> list[tuple[IntArray, MidTermBacktest]]:
-    """Fit on the first ``n_train`` intervals and month by month after them.
+    """Fit on the first ``n_train`` intervals and period by period after them.
 
     Station weights, where the history gives none, are chosen in the training window.
+
+    Parameters
+    ----------
+    periods
+        Number of the period of each interval, shape (n_times,): the model is fitted anew where
+        it changes. None = calendar months.
+    known_at
+        Loads as they were known at the start of a row, shape (n_times, n_series); None = the
+        history's own.
 
     Returns
     -------
@@ -74,11 +110,18 @@ def mid_term_backtest(
     columns = calendar.predictors(history.times)
     blocks = month_blocks(calendar.day(history.times))
     past = np.arange(n_train)
+    periods = blocks if periods is None else periods
+
+    def fitted(members: IntArray, predictors: Predictors) -> MidTermBacktest:
+        def known(row: int) -> FloatArray:
+            return (history.load if known_at is None else known_at(row))[:, members]
+
+        load = history.load[:, members]
+        return _zone(calendar, load, predictors, blocks, periods, specification, n_train, known)
+
     if history.stations is None:
         everything = np.arange(len(history.series))
-        return [
-            (everything, _zone(calendar, history.load, columns, blocks, specification, n_train))
-        ]
+        return [(everything, fitted(everything, columns))]
     weights = history.weights
     if weights is None:
         weights = choose_station_weights(
@@ -94,9 +137,7 @@ def mid_term_backtest(
     out = []
     for z in range(len(zones)):
         members = np.flatnonzero(place.reshape(-1) == z)
-        own = columns.joined(weather.zone(z))
-        load = history.load[:, members]
-        out.append((members, _zone(calendar, load, own, blocks, specification, n_train)))
+        out.append((members, fitted(members, columns.joined(weather.zone(z)))))
     return out
 
 
@@ -105,36 +146,45 @@ def _zone(
     load: FloatArray,
     predictors: Predictors,
     blocks: IntArray,
+    periods: IntArray,
     specification: GamSpecification,
     n_train: int,
+    known_at: Callable[[int], FloatArray],
 ) -> MidTermBacktest:
     n_instants = calendar.n_instants
     past = np.arange(n_train)
     fit = fit_gam(
-        specification, predictors.rows(past), load[:n_train], n_instants, blocks=blocks[:n_train]
+        specification,
+        predictors.rows(past),
+        known_at(n_train)[:n_train],
+        n_instants,
+        blocks=blocks[:n_train],
     )
     model = fit.model
     standard = model.link.forward(load)
     static = model.predict_standard(predictors)
-    rolling = np.full_like(static, np.nan)
+    rolling = static.copy()
     if fit.held_out is not None:
         rolling[:n_train] = np.where(
             np.isfinite(fit.held_out), standard[:n_train] - fit.held_out, static[:n_train]
         )
-    for month in np.unique(blocks[n_train:]):
-        rows = np.flatnonzero(blocks == month)
+    refits = []
+    for period in np.unique(periods[n_train:]):
+        rows = np.flatnonzero(periods == period)
         rows = rows[rows >= n_train]
         before = np.arange(rows[0])
         refit = fit_gam(
             model.design.specification,
             predictors.rows(before),
-            load[before],
+            known_at(int(rows[0]))[before],
             n_instants,
             link=model.link,
             smoothing=model.smoothing,
         )
         rolling[rows] = refit.model.predict_standard(predictors.rows(rows))
-    return MidTermBacktest(model.link, standard, static, rolling, model, predictors)
+        refits.append((int(rows[0]), refit.model))
+    refits.sort(key=lambda entry: entry[0])
+    return MidTermBacktest(model.link, standard, static, rolling, model, predictors, tuple(refits))
 
 
 def week_bootstrap(

@@ -14,7 +14,7 @@ import numpy as np
 from forecasting.arrays import Artefact, FloatArray, IntArray
 from forecasting.feedback import lessons
 
-__all__ = ["ConformalState", "calibrate"]
+__all__ = ["ConformalState", "calibrate", "log_scales"]
 
 _RATE = 0.05
 _LIMIT = 1.5  # widths stay within a factor exp(1.5) of what the training window says
@@ -85,7 +85,13 @@ class ConformalState:
 
 
 def calibrate(
-    offsets: FloatArray, errors: FloatArray, origins: IntArray, band: IntArray, promised: float
+    offsets: FloatArray,
+    errors: FloatArray,
+    origins: IntArray,
+    band: IntArray,
+    promised: float,
+    *,
+    delay: int = 0,
 ) -> FloatArray:
     """Run the correction over rolling origins, each lesson as soon as its band is over.
 
@@ -95,17 +101,43 @@ def calibrate(
         Shape (n_origins, n_quantiles, n_steps, n_series).
     errors
         Actual minus forecast, shape (n_origins, n_steps, n_series).
+    delay
+        Rows from the end of an interval until its value is known.
 
     Returns
     -------
     FloatArray
         Corrected offsets, same shape.
     """
+    outer = offsets[:, [0, -1]]
+    widths = log_scales(outer, errors, origins, band, promised, delay=delay)
+    return np.asarray(offsets * np.exp(widths[:, band])[:, None])
+
+
+def log_scales(
+    outer: FloatArray,
+    errors: FloatArray,
+    origins: IntArray,
+    band: IntArray,
+    promised: float,
+    *,
+    delay: int = 0,
+) -> FloatArray:
+    """Return the correction in force at each origin, shape (n_origins, n_bands, n_series).
+
+    Parameters
+    ----------
+    outer
+        Offsets of the outermost quantiles, shape (n_origins, 2, n_steps, n_series).
+    errors, delay
+        As ``calibrate`` takes them.
+    """
     state = ConformalState.starting(int(band[-1]) + 1, errors.shape[2])
-    out = np.empty_like(offsets)
-    for i, learnable in enumerate(lessons(origins, band)):
+    out = np.empty((len(origins), *state.log_scale.shape))
+    for i, learnable in enumerate(lessons(origins, band, delay)):
         for source, bands in learnable:
-            told = np.where(np.isin(band, bands)[:, None], errors[source], np.nan)
-            state = state.learnt(out[source], told, band, promised)
-        out[i] = state.corrected(offsets[i], band)
+            told = np.flatnonzero(np.isin(band, bands))
+            issued = outer[source][:, told] * np.exp(out[source][band[told]])
+            state = state.learnt(issued, errors[source][told], band[told], promised)
+        out[i] = state.log_scale
     return out

@@ -9,7 +9,7 @@ from forecasting.arrays import IntArray
 __all__ = ["lessons"]
 
 
-def lessons(origins: IntArray, band: IntArray) -> list[list[tuple[int, IntArray]]]:
+def lessons(origins: IntArray, band: IntArray, delay: int = 0) -> list[list[tuple[int, IntArray]]]:
     """Return, for each origin, the (earlier origin, its bands) whose outcomes became known.
 
     Parameters
@@ -18,6 +18,8 @@ def lessons(origins: IntArray, band: IntArray) -> list[list[tuple[int, IntArray]
         First row of each horizon, increasing, shape (n_origins,).
     band
         Band of each lead, increasing, shape (n_steps,).
+    delay
+        Rows from the end of an interval until its value is known.
 
     Examples
     --------
@@ -28,7 +30,7 @@ def lessons(origins: IntArray, band: IntArray) -> list[list[tuple[int, IntArray]
     n_bands = int(band[-1]) + 1
     over = np.searchsorted(band, np.arange(n_bands), side="right")
     # The first origin at or after the end of each band of each origin.
-    known_at = np.searchsorted(origins, origins[:, None] + over)
+    known_at = np.searchsorted(origins, origins[:, None] + over + delay)
     out: list[list[tuple[int, IntArray]]] = [[] for _ in origins]
     for source, places in enumerate(known_at):
         for place in np.unique(places[places < len(origins)]):

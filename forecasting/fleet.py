@@ -11,7 +11,7 @@ from forecasting.arrays import Artefact, BoolArray, FloatArray, IntArray
 from forecasting.calendar import Calendar
 from forecasting.gam import GamModel
 from forecasting.hierarchy import Hierarchy
-from forecasting.link import Link
+from forecasting.link import Link, merged
 from forecasting.predictors import Predictors
 from forecasting.quantiles import QuantileModel
 from forecasting.reconciliation import Reconciler, wls
@@ -75,7 +75,7 @@ class Fleet:
     @cached_property
     def link(self) -> Link:
         """Scale of every series, in their order."""
-        return _merged(tuple(gam.link for gam in self.gams), self.members)
+        return merged(tuple(gam.link for gam in self.gams), self.members)
 
     @cached_property
     def usable(self) -> BoolArray:
@@ -173,12 +173,3 @@ class Fleet:
             reasons=tuple(facts["reasons"]),
             trained_until_ns=facts["trained_until_ns"],
         )
-
-
-def _merged(links: tuple[Link, ...], members: tuple[IntArray, ...]) -> Link:
-    order = np.argsort(np.concatenate(members), kind="stable")
-    return Link(
-        np.concatenate([link.logarithmic for link in links])[order],
-        np.concatenate([link.centre for link in links])[order],
-        np.concatenate([link.spread for link in links])[order],
-    )

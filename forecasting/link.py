@@ -8,7 +8,7 @@ import numpy as np
 
 from forecasting.arrays import Artefact, BoolArray, FloatArray, IntArray
 
-__all__ = ["Link", "choose_link"]
+__all__ = ["Link", "choose_link", "merged"]
 
 _NEAR_ZERO = 0.05  # share of the median below which a log residual says more of noise than of load
 _MIN_SD = 1e-9
@@ -70,6 +70,16 @@ class Link:
     def from_arrays(cls, stored: Artefact) -> Link:
         """Return the link that ``to_arrays`` wrote."""
         return cls(**{name: stored.arrays[name] for name in ("logarithmic", "centre", "spread")})
+
+
+def merged(links: tuple[Link, ...], members: tuple[IntArray, ...]) -> Link:
+    """Return one link from those of parts, each with the places of its series."""
+    order = np.argsort(np.concatenate(members), kind="stable")
+    return Link(
+        np.concatenate([link.logarithmic for link in links])[order],
+        np.concatenate([link.centre for link in links])[order],
+        np.concatenate([link.spread for link in links])[order],
+    )
 
 
 def choose_link(load: FloatArray, *, logarithmic: BoolArray | None = None) -> Link:

@@ -1,0 +1,304 @@
+"""A dataset and a protocol in, scores out: what would have been forecast, from what was known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from forecasting.aggregation import lead_bands
+from forecasting.arrays import FloatArray, IntArray
+from forecasting.backtest import mid_term_backtest
+from forecasting.calendar import NS_PER_DAY
+from forecasting.conformal import log_scales
+from forecasting.lead_backtest import LAST_YEAR, FleetBacktest, WeatherIssues, fleet_backtest
+from forecasting.naive import WEEK
+from forecasting.rolling_origin import Origins
+from forecasting.score_rows import cells_of, score_cells
+from forecasting.specification import default_specification
+from forecasting.training import History
+from forecasting.vanilla import VanillaModel, fit_vanilla
+from ingest.dataset import Dataset
+from stream.backtest_inputs import BacktestInputs, backtest_inputs, issued_paths
+from stream.backtest_protocol import (
+    DAY_AHEAD,
+    GATE_NS,
+    MID_TERM,
+    MONTHLY,
+    Protocol,
+    ProtocolError,
+)
+
+__all__ = ["run_backtest"]
+
+_DISTRIBUTION = {"gam": "gam", "gam_ar": "gam_ar", "aggregated": "gam_ar", "reconciled": "gam_ar"}
+_GATE_HOURS = 40  # from the gate to the end of the next local day, on its longest
+_LEAST_TRAINING = 60
+
+
+def run_backtest(
+    dataset: Dataset, protocol: Protocol, *, on_lead: Callable[[str], None] | None = None
+) -> list[dict[str, Any]]:
+    """Return the scores by series, lead, method, and hour or day type.
+
+    Parameters
+    ----------
+    on_lead
+        Told each lead before it is scored.
+
+    Raises
+    ------
+    ProtocolError
+        When the protocol does not fit the dataset.
+    stream.backtest_inputs.LeakError
+        When the dataset would let the future in.
+    """
+    spec = dataset.hierarchy
+    missing = set(protocol.levels or ()) - set(spec.levels)
+    if missing:
+        raise ProtocolError(
+            f"levels: no {sorted(missing)[0]!r}; the dataset has {', '.join(spec.levels)}"
+        )
+    n_steps = protocol.n_steps(spec.step_ns)
+    if protocol.origin_step % spec.step_ns:
+        raise ProtocolError("origin_step: must be a multiple of the dataset's step")
+    inputs = backtest_inputs(dataset, protocol)
+    if inputs.n_train * spec.step_ns < _LEAST_TRAINING * NS_PER_DAY:
+        raise ProtocolError(f"train_start: at least {_LEAST_TRAINING} days must precede test_start")
+    run = _Run(dataset, protocol, inputs, n_steps)
+    rows: list[dict[str, Any]] = []
+    for lead in protocol.leads:
+        if on_lead is not None:
+            on_lead(lead)
+        rows += run.scored(lead)
+    return rows
+
+
+@dataclass(frozen=True)
+class _Targets:
+    """Forecasts of some targets, those of one origin after the other."""
+
+    rows: IntArray
+    forecasts: dict[str, FloatArray]
+    fans: dict[str, Callable[[IntArray], FloatArray]]
+
+
+class _Run:
+    """One backtest; each part is computed when a lead first needs it."""
+
+    def __init__(
+        self, dataset: Dataset, protocol: Protocol, inputs: BacktestInputs, n_steps: int
+    ) -> None:
+        self.dataset, self.protocol, self.inputs = dataset, protocol, inputs
+        self.n_steps = n_steps
+        self.probabilities = np.array(protocol.quantiles)
+        levels = inputs.known.tree.levels
+        chosen = protocol.levels or tuple(dict.fromkeys(levels))
+        self.nodes = np.array([i for i, level in enumerate(levels) if level in chosen])
+
+    @cached_property
+    def fleet(self) -> FleetBacktest:
+        inputs, known = self.inputs, self.inputs.known
+        calendar, days = inputs.calendar, inputs.n_train / inputs.calendar.n_instants
+        with_weather = bool(inputs.stations)
+        history = History(
+            known.tree.ids,
+            known.times,
+            known.final,
+            inputs.observed if with_weather else None,
+            inputs.weights if with_weather else None,
+        )
+        zones = mid_term_backtest(
+            calendar,
+            history,
+            default_specification(days, temperature=with_weather),
+            inputs.n_train,
+            periods=self._periods(),
+            known_at=None
+            if known.delay_steps == 0
+            else lambda row: known.as_of(int(known.times[row])),
+        )
+        stations = None
+        if with_weather and inputs.weights is not None:
+            distinct = np.unique(inputs.weights.round(9), axis=0)
+            stations = (inputs.observed, distinct)
+        longest = max(self.n_steps, _GATE_HOURS * calendar.n_instants // 24)
+        return fleet_backtest(
+            calendar, known, zones, stations, inputs.n_train, longest, self.probabilities
+        )
+
+    @cached_property
+    def rolling(self) -> tuple[Origins, dict[str, FloatArray], FloatArray]:
+        known, step = self.inputs.known, self.inputs.known.step_ns
+        rows = np.arange(
+            self.inputs.n_train,
+            len(known.times) - self.n_steps + 1,
+            self.protocol.origin_step // step,
+            dtype=np.int64,
+        )
+        return self._issued(Origins(rows, self.n_steps))
+
+    @cached_property
+    def gate(self) -> tuple[Origins, dict[str, FloatArray], FloatArray]:
+        known, calendar = self.inputs.known, self.inputs.calendar
+        local = calendar.local(known.times)
+        n_steps = _GATE_HOURS * calendar.n_instants // 24
+        # The first step at or after the gate; a step that hides it begins before.
+        first = -(-GATE_NS // known.step_ns) * known.step_ns
+        rows = np.flatnonzero(local % NS_PER_DAY == first)
+        rows = rows[(rows >= self.inputs.n_train) & (rows + n_steps <= len(known.times))]
+        return self._issued(Origins(rows, n_steps))
+
+    def scored(self, lead: str) -> list[dict[str, Any]]:
+        """Return the rows of one lead."""
+        found = self._mid_term() if lead == MID_TERM else self._short_term(lead)
+        known, tree = self.inputs.known, self.inputs.known.tree
+        if not len(found.rows):
+            raise ProtocolError(f"leads: the test window is too short for {lead!r}")
+        cells = cells_of(self.inputs.calendar, known.times[found.rows])
+        actual = known.final[found.rows]
+        out = []
+        for method in self.protocol.methods:
+            if method not in found.forecasts:
+                continue
+            fan = found.fans.get(method)
+            for start in range(0, len(self.nodes), 4):
+                some = self.nodes[start : start + 4]
+                scores = score_cells(
+                    cells,
+                    actual[:, some],
+                    found.forecasts[method][:, some],
+                    found.forecasts["seasonal_naive_7d"][:, some],
+                    None if fan is None else fan(some),
+                    self.probabilities,
+                )
+                for (hour, day_type), by_series in zip(cells.labels, scores, strict=True):
+                    out += [
+                        {
+                            "series": tree.ids[node],
+                            "level": tree.levels[node],
+                            "lead": lead,
+                            "hour": hour,
+                            "day_type": day_type,
+                            "method": method,
+                            **score,
+                        }
+                        for node, score in zip(some, by_series, strict=True)
+                        if score["n"] or (hour is None and day_type is None)
+                    ]
+        return out
+
+    def _mid_term(self) -> _Targets:
+        known, n_train = self.inputs.known, self.inputs.n_train
+        n_instants = self.inputs.calendar.n_instants
+        rows = np.arange(n_train, len(known.times))
+        issued = np.full(len(rows), int(known.times[-1]) + known.step_ns)
+        fleet = self.fleet
+        static = fleet.static()[rows]
+        naive = known.windows(rows - WEEK * n_instants, issued)
+        gam = np.where(np.isfinite(static), static, naive)
+        forecasts = {
+            "seasonal_naive_7d": naive,
+            "same_weekday_last_year": known.windows(rows - LAST_YEAR * n_instants, issued),
+            "hong_vanilla": self._vanilla[rows],
+            "gam": gam,
+            "reconciled": fleet.reconciled(gam),
+        }
+        instant = self.inputs.calendar.instant(known.times[rows])
+        model = fleet.quantiles["gam"]
+        offsets = model.shape[model.band[-1]][:, None] * (model.spread[-1] * model.factor[instant])
+
+        def fan(method: str) -> Callable[[IntArray], FloatArray]:
+            def of(nodes: IntArray) -> FloatArray:
+                link = fleet.link.chosen(nodes)
+                around = link.forward(forecasts[method][:, nodes])
+                return link.inverse(around + offsets[:, :, nodes])
+
+            return of
+
+        return _Targets(rows, forecasts, {method: fan(method) for method in ("gam", "reconciled")})
+
+    def _short_term(self, lead: str) -> _Targets:
+        calendar, known = self.inputs.calendar, self.inputs.known
+        span = self.protocol.span(lead, known.step_ns)
+        origins, issued, vanilla = self.gate if lead == DAY_AHEAD else self.rolling
+        targets = origins.targets()
+        if span is None:
+            day = calendar.day(known.times)
+            picked = day[targets] == day[origins.rows][:, None] + 1
+        else:
+            steps = np.arange(origins.n_steps)
+            picked = np.broadcast_to((steps >= span[0]) & (steps < span[1]), targets.shape)
+        forecasts = {name: values[picked] for name, values in issued.items()}
+        if not self.protocol.as_issued:  # it is fitted for the actual temperature only
+            forecasts["hong_vanilla"] = vanilla[picked]
+
+        def fan(method: str) -> Callable[[IntArray], FloatArray]:
+            return lambda nodes: self._fan(origins, issued[method], method, nodes)[:, picked]
+
+        return _Targets(targets[picked], forecasts, {m: fan(m) for m in _DISTRIBUTION})
+
+    def _fan(
+        self, origins: Origins, forecast: FloatArray, method: str, nodes: IntArray
+    ) -> FloatArray:
+        """Return quantiles of some nodes, (n_quantiles, n_origins, n_steps, n_nodes), MW.
+
+        The spread learnt in training, widened or narrowed by what came of earlier issues.
+        """
+        fleet, known = self.fleet, self.inputs.known
+        model, link = fleet.quantiles[_DISTRIBUTION[method]], fleet.link.chosen(nodes)
+        targets = origins.targets()
+        lead = np.minimum(np.arange(origins.n_steps), len(model.spread) - 1)
+        instant = self.inputs.calendar.instant(known.times)[targets]
+        scale = model.spread[lead][:, nodes] * model.factor[:, nodes][instant]
+        shape = model.shape[model.band[lead]][:, :, nodes]
+        around = link.forward(forecast[..., nodes])
+        error = link.forward(known.final[:, nodes])[targets] - around
+        outer = np.stack([shape[:, 0] * scale, shape[:, -1] * scale], axis=1)
+        band = lead_bands(origins.n_steps, self.inputs.calendar.n_instants)
+        promised = float(self.probabilities[-1] - self.probabilities[0])
+        widths = log_scales(outer, error, origins.rows, band, promised, delay=known.delay_steps)
+        scale = scale * np.exp(widths[:, band])
+        return np.stack(
+            [link.inverse(around + shape[:, q] * scale) for q in range(len(self.probabilities))]
+        )
+
+    def _issued(self, origins: Origins) -> tuple[Origins, dict[str, FloatArray], FloatArray]:
+        weather = None
+        if self.protocol.as_issued and len(origins.rows):
+            weather = WeatherIssues(issued_paths(self.dataset, self.inputs, origins))
+        return origins, self.fleet.issued(origins, weather), self._vanilla[origins.targets()]
+
+    @cached_property
+    def _vanilla(self) -> FloatArray:
+        """Hong's regression, fitted once, with the actual temperature, (n_times, n_nodes)."""
+        known, calendar, n_train = self.inputs.known, self.inputs.calendar, self.inputs.n_train
+        day = calendar.day(known.times)
+        weekday = ((day + 3) % 7).astype(np.float64)
+        month = (day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12).astype(
+            np.float64
+        )
+        past = known.as_of(int(known.times[n_train]))[:n_train]
+        out = np.empty_like(known.final)
+        for members, run in self.fleet.zones:
+            if not np.isin(members, self.nodes).any():
+                continue
+            predictors = run.predictors
+            model: VanillaModel = fit_vanilla(
+                predictors.rows(slice(0, n_train)),
+                weekday[:n_train],
+                month[:n_train],
+                past[:, members],
+                calendar.n_instants,
+            )
+            out[:, members] = model.predict(predictors, weekday, month)
+        return out
+
+    def _periods(self) -> IntArray | None:
+        if self.protocol.refit == MONTHLY:
+            return None
+        since = self.inputs.known.times - self.protocol.test_start
+        return np.asarray(since // int(self.protocol.refit))

@@ -1,0 +1,234 @@
+"""Scoring a user's folder from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+HIERARCHY = """
+version = "1"
+timezone = "Europe/Paris"
+step = "PT1H"
+
+[[node]]
+id = "all"
+level = "total"
+
+[[node]]
+id = "a"
+level = "zone"
+parent = "all"
+stations = { s = 1.0 }
+
+[[node]]
+id = "b"
+level = "zone"
+parent = "all"
+stations = { s = 1.0 }
+"""
+PROTOCOL = """
+train_start = 2021-01-04T00:00:00Z
+test_start = 2021-04-19T00:00:00Z
+test_end = 2021-05-10T00:00:00Z
+origin_step = "PT7H"
+"""
+FIELDS = {
+    "series", "level", "lead", "hour", "day_type", "method", "n", "n_zero", "mape", "wape", "mae",
+    "rmse", "bias", "pinball", "crps", "coverage80", "coverage90", "width80", "width90", "skill",
+}  # fmt: skip
+METHODS = {
+    "seasonal_naive_7d", "same_weekday_last_year", "hong_vanilla", "gam", "gam_ar", "aggregated",
+    "reconciled",
+}  # fmt: skip
+
+
+def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Eighteen weeks of two zones that heat when it is cold, and their weather."""
+    rng = np.random.default_rng(1)
+    times = pd.date_range("2021-01-04", periods=24 * 126, freq="h", tz="UTC")
+    local = times.tz_convert("Europe/Paris")
+    hour, weekend = local.hour.to_numpy(), local.dayofweek.to_numpy() >= 5
+    drift = np.cumsum(rng.normal(0, 0.15, len(times)))
+    degc = 6 + 4 * np.sin(2 * np.pi * (hour - 9) / 24) + 8 * np.tanh(drift / 8)
+    shape = 1 + 0.3 * np.sin(2 * np.pi * (hour - 8) / 24) - 0.15 * weekend
+    shape = shape * (1 + 0.01 * np.maximum(15 - degc, 0))
+    loads = [
+        pd.DataFrame(
+            {
+                "series": name,
+                "valid_time": times,
+                "value": size * shape * (1 + 0.02 * rng.standard_normal(len(times))),
+                "unit": "MW",
+            }
+        )
+        for name, size in (("a", 100.0), ("b", 40.0))
+    ]
+    weather = pd.DataFrame(
+        {"station": "s", "valid_time": times, "quantity": "temperature_degc", "value": degc}
+    )
+    return pd.concat(loads), weather
+
+
+def write(folder: Path, load: pd.DataFrame, weather: pd.DataFrame) -> Path:
+    folder.mkdir()
+    (folder / "hierarchy.toml").write_text(HIERARCHY)
+    load.to_parquet(folder / "load.parquet")
+    weather.to_parquet(folder / "weather.parquet")
+    return folder
+
+
+@pytest.fixture
+def protocol(tmp_path: Path) -> Path:
+    path = tmp_path / "protocol.toml"
+    path.write_text(PROTOCOL)
+    return path
+
+
+def forecasts(weather: pd.DataFrame, error: float) -> pd.DataFrame:
+    """Issues at midnight UTC for two days each, off by noise."""
+    rng = np.random.default_rng(2)
+    parts = [weather]
+    values = weather["value"].to_numpy()
+    for day in range(100, 124):
+        rows = slice(24 * day, 24 * day + 48)
+        part = weather.iloc[rows].copy()
+        part["issue_time"] = weather["valid_time"].iloc[24 * day]
+        part["value"] = values[rows] + error * rng.standard_normal(48)
+        parts.append(part)
+    return pd.concat(parts)
+
+
+def whole(rows: list[dict[str, Any]], series: str, lead: str) -> dict[str, dict[str, Any]]:
+    return {
+        row["method"]: row
+        for row in rows
+        if (row["series"], row["lead"]) == (series, lead)
+        and row["hour"] is None
+        and row["day_type"] is None
+    }
+
+
+def test_every_method_is_scored_at_every_lead(
+    gridcast: Any, tmp_path: Path, protocol: Path
+) -> None:
+    folder, out = write(tmp_path / "data", *tables()), tmp_path / "scores.json"
+    ended = gridcast("backtest", str(folder), "--protocol", str(protocol), "--json", str(out))
+    assert ended.code == 0, ended.err
+    rows = json.loads(out.read_text())
+    assert all(set(row) == FIELDS for row in rows)
+    assert {row["method"] for row in rows} == METHODS
+    assert {row["series"] for row in rows} == {"all", "a", "b"}
+    leads = {"PT1H", "PT24H", "PT48H", "0-24h", "24-48h", "day_ahead", "mid-term"}
+    assert {row["lead"] for row in rows} == leads
+    assert {row["hour"] for row in rows} == {None, *range(24)}
+    day = whole(rows, "all", "0-24h")
+    assert day["gam_ar"]["mape"] < day["seasonal_naive_7d"]["mape"]
+    assert day["seasonal_naive_7d"]["skill"] == pytest.approx(0)
+    assert 80 < day["gam_ar"]["coverage90"] < 98
+    assert whole(rows, "a", "mid-term").keys() == METHODS - {"gam_ar", "aggregated"}
+    # From 09:30 local on the first step is 10:00, for the whole of the next local day.
+    assert whole(rows, "a", "day_ahead")["gam"]["n"] % 24 == 0
+
+
+def test_late_readings_cost_accuracy_and_never_leak(
+    gridcast: Any, tmp_path: Path, protocol: Path
+) -> None:
+    load, weather = tables()
+    late = load.assign(available_at=load["valid_time"] + pd.Timedelta(days=9))
+    protocol.write_text(PROTOCOL + 'leads = ["PT1H"]\nmethods = ["seasonal_naive_7d", "gam_ar"]\n')
+    scores = {}
+    for name, table in (("prompt", load), ("late", late)):
+        folder, out = write(tmp_path / name, table, weather), tmp_path / f"{name}.json"
+        ended = gridcast("backtest", str(folder), "--protocol", str(protocol), "--json", str(out))
+        assert ended.code == 0, ended.err
+        scores[name] = whole(json.loads(out.read_text()), "a", "PT1H")
+    prompt, tardy = scores["prompt"]["seasonal_naive_7d"], scores["late"]["seasonal_naive_7d"]
+    assert prompt["mae"] != tardy["mae"]  # two weeks back in place of one
+    assert prompt["n"] == tardy["n"]
+
+
+def test_weather_as_issued_is_less_than_the_weather_itself(
+    gridcast: Any, tmp_path: Path, protocol: Path
+) -> None:
+    load, weather = tables()
+    folder = write(tmp_path / "data", load, forecasts(weather, 4.0))
+    error = {}
+    for kind in ("actual", "as_issued"):
+        protocol.write_text(PROTOCOL + f'weather = "{kind}"\nleads = ["24-48h"]\n')
+        out = tmp_path / f"{kind}.json"
+        ended = gridcast("backtest", str(folder), "--protocol", str(protocol), "--json", str(out))
+        assert ended.code == 0, ended.err
+        error[kind] = whole(json.loads(out.read_text()), "a", "24-48h")["gam"]["mae"]
+    assert error["as_issued"] > 1.2 * error["actual"]
+
+
+def test_realised_weather_given_as_a_forecast_is_refused(
+    gridcast: Any, tmp_path: Path, protocol: Path
+) -> None:
+    load, weather = tables()
+    folder = write(tmp_path / "data", load, forecasts(weather, 0.0))
+    protocol.write_text(PROTOCOL + 'weather = "as_issued"\n')
+    out = tmp_path / "scores.json"
+    ended = gridcast("backtest", str(folder), "--protocol", str(protocol), "--json", str(out))
+    assert ended.code == 2
+    assert "leak: series s, valid_time 2021-04-14T06:00:00Z" in ended.err
+    assert "available_at 2021-04-14T00:00:00Z" in ended.err
+    assert not out.exists()
+
+
+def test_a_forecast_issued_after_its_time_is_refused(
+    gridcast: Any, tmp_path: Path, protocol: Path
+) -> None:
+    load, weather = tables()
+    told = forecasts(weather, 1.0)
+    told["issue_time"] = told["issue_time"] + pd.Timedelta(days=1)
+    folder = write(tmp_path / "data", load, told)
+    protocol.write_text(PROTOCOL + 'weather = "as_issued"\n')
+    ended = gridcast("backtest", str(folder), "--protocol", str(protocol))
+    assert ended.code == 2
+    assert "issued when its interval was over" in ended.err
+
+
+def test_a_reading_before_its_interval_is_over_is_refused(
+    gridcast: Any, tmp_path: Path, protocol: Path
+) -> None:
+    load, weather = tables()
+    early = load.assign(available_at=load["valid_time"])
+    folder = write(tmp_path / "data", early, weather)
+    ended = gridcast("backtest", str(folder), "--protocol", str(protocol))
+    assert ended.code == 2
+    assert "available_at 2021-01-04T00:00:00Z" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (PROTOCOL + "leds = []\n", "did you mean 'leads'"),
+        (PROTOCOL + 'levels = ["street"]\n', "levels: no 'street'; the dataset has total, zone"),
+        (PROTOCOL.replace("2021-01-04", "2019-01-04"), "train_start: 2019-01-04T00:00:00Z is out"),
+        (PROTOCOL.replace("2021-01-04", "2021-04-01"), "at least 60 days"),
+        (PROTOCOL.replace("PT7H", "PT7M"), "origin_step: must be a multiple"),
+        (PROTOCOL + 'weather = "as_issued"\n', "needs weather forecasts with issue_time"),
+        ("train_start = \n", "is not TOML"),
+    ],
+)
+def test_a_protocol_that_cannot_be_used_is_refused(
+    gridcast: Any, tmp_path: Path, protocol: Path, text: str, message: str
+) -> None:
+    folder = write(tmp_path / "data", *tables())
+    protocol.write_text(text)
+    ended = gridcast("backtest", str(folder), "--protocol", str(protocol))
+    assert ended.code == 2
+    assert message in " ".join(ended.err.split())
+
+
+def test_a_protocol_that_is_not_there_is_refused(gridcast: Any, tmp_path: Path) -> None:
+    folder = write(tmp_path / "data", *tables())
+    ended = gridcast("backtest", str(folder), "--protocol", str(tmp_path / "absent.toml"))
+    assert ended.code == 2
+    assert "name a TOML file" in ended.err
