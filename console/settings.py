@@ -65,6 +65,10 @@ class ForecastSettings(_Section):
     """The longest lead."""
     cadence: Duration = timedelta(hours=1)
     """Event time between two issues."""
+    mid_term: Literal["batched", "pygam"] = "batched"
+    """Who fits the additive models: all series at once, or pyGAM series by series."""
+    residual: Literal["batched", "statsmodels"] = "batched"
+    """Who fits the residual models: all series at once, or statsmodels series by series."""
 
     @model_validator(mode="after")
     def _consistent(self) -> ForecastSettings:
