@@ -9,6 +9,7 @@ import numpy as np
 
 from forecasting.arrays import BoolArray, FloatArray, IntArray
 from forecasting.fleet import Fleet
+from forecasting.level_fallback import LevelFallback
 from forecasting.live import LiveState
 from forecasting.naive import seasonal_naive
 from forecasting.reconciliation import Reconciler
@@ -18,6 +19,8 @@ __all__ = ["Issue", "issue"]
 
 _NO_MODEL = "no model for this series yet"
 _NO_WEATHER = "no temperature known yet"
+_RUPTURED = "rupture of the level: the level since then, with the shape learnt before"
+_MOVED = "moved with what ruptured below it"
 _NOTHING_KNOWN = "nothing known of this series: what the others of the hierarchy imply"
 
 
@@ -64,6 +67,7 @@ def issue(
     reconciler: Reconciler,
     n_steps: int,
     stations: FloatArray | None = None,
+    fallback: LevelFallback | None = None,
 ) -> Issue:
     """Forecast the intervals that follow the state.
 
@@ -77,12 +81,19 @@ def issue(
     stations
         Temperature forecast, degC, shape (n_steps, n_stations). A gap takes the temperature a
         day before.
+    fallback
+        Steps of the level of series that ruptured; the hierarchy must then be that of the fleet.
     """
     calendar, tree = fleet.calendar, reconciler.hierarchy
     times = state.end_ns + calendar.step_ns * np.arange(n_steps, dtype=np.int64)
     mid_term, _, predictors = fleet.predict_standard(times, stations, state.weather)
-    short_term = mid_term + fleet.ar.forecast(state.residuals, predictors.instant)
-    naive = seasonal_naive(state.loads, calendar.n_instants, n_steps)
+    residuals, loads = state.residuals, state.loads
+    if fallback is not None:
+        mid_term = mid_term + fallback.offset
+        residuals = fallback.residuals(state, calendar.step_ns)
+        loads = fallback.loads(fleet, state)
+    short_term = mid_term + fleet.ar.forecast(residuals, predictors.instant)
+    naive = seasonal_naive(loads, calendar.n_instants, n_steps)
     usable = fleet.usable & np.isfinite(mid_term).all(axis=0)
     base = np.where(usable, fleet.link.inverse(np.where(usable, short_term, 0.0)), naive)
     gam = np.where(usable, fleet.link.inverse(np.where(usable, mid_term, 0.0)), naive)
@@ -102,7 +113,7 @@ def issue(
     fan = np.stack([_in_order(q, place) for q in quantiles], axis=1) + shift[:, None, :]
     fan = np.where(np.isfinite(fan), fan, reconciled[:, None, :])
     known = np.asarray(np.isfinite(forecasts["gam_ar"]).all(axis=1))
-    method, reason = _provenance(fleet, usable, place, known)
+    method, reason = _provenance(fleet, usable, place, known, fallback)
     return Issue(
         series=tree.ids,
         times=times,
@@ -128,11 +139,21 @@ def _in_order(values: FloatArray, place: IntArray) -> FloatArray:
 
 
 def _provenance(
-    fleet: Fleet, usable: BoolArray, place: IntArray, known: BoolArray
+    fleet: Fleet,
+    usable: BoolArray,
+    place: IntArray,
+    known: BoolArray,
+    fallback: LevelFallback | None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     methods, reasons = [], []
     for i, there in zip(place, known, strict=True):
-        if i >= 0 and usable[i]:
+        if i >= 0 and there and fallback is not None and fallback.ruptured[i]:
+            methods.append("shallow_level")
+            reasons.append(_RUPTURED)
+        elif i >= 0 and usable[i] and fallback is not None and fallback.moved[i]:
+            methods.append("gam_ar")
+            reasons.append(_MOVED)
+        elif i >= 0 and usable[i]:
             methods.append("gam_ar")
             reasons.append("")
         elif i >= 0 and there:

@@ -12,8 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.arrays import Artefact, BoolArray, FloatArray, IntArray
+from forecasting.rupture_state import Observed
 
-__all__ = ["RuptureEvents", "RuptureRules", "RuptureState", "step"]
+__all__ = [
+    "RuptureEvents",
+    "RuptureRules",
+    "RuptureState",
+    "levels_around_onset",
+    "observed",
+    "step",
+]
 
 LEVEL, SPREAD, FROZEN, OUTLIER = "level", "variance", "frozen", "outlier"
 
@@ -190,6 +198,73 @@ def step(
         last=np.where(known, readings, np.nan),
     )
     return after, events
+
+
+def observed(
+    state: RuptureState, events: RuptureEvents, rules: RuptureRules, start: int, step_ns: int
+) -> Observed:
+    """Return what a step says about whether models may be used.
+
+    A step of the level is what a model does not survive. More scatter leaves its mean right, and
+    a frozen reading is a fault of the measurement: both make a series suspect only.
+
+    Parameters
+    ----------
+    state, events
+        After the step.
+    start
+        Of the step, ns UTC.
+    step_ns
+        Length of a step.
+    """
+    n = len(state.scale)
+    level = np.maximum(state.up, state.down) / rules.threshold
+    suspicion = np.maximum(level, state.spread / rules.spread_threshold)
+    suspicion = np.maximum(suspicion, (state.same_steps >= rules.frozen_steps).astype(np.float64))
+    ruptured = np.zeros(n, dtype=np.bool_)
+    onset = np.full(n, start, np.int64)
+    statistic, threshold = np.zeros(n), np.ones(n)
+    lasting = np.array([kind == LEVEL for kind in events.kind], dtype=np.bool_)
+    place = events.series[lasting]
+    ruptured[place] = True
+    # The CUSUM left zero one step before it counted one.
+    onset[place] = start - step_ns * np.maximum(events.onset_steps[lasting] - 1, 0)
+    statistic[place] = events.statistic[lasting]
+    threshold[place] = events.threshold[lasting]
+    return Observed(suspicion, ruptured, onset, statistic, threshold)
+
+
+def levels_around_onset(
+    events: RuptureEvents, loads: FloatArray, per_day: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return the mean level before and since the onset of each event, MW.
+
+    Parameters
+    ----------
+    loads
+        Up to the step on which they were found, shape (n, n_series), NaN = missing.
+    per_day
+        Steps of a day: the level before is that of the same instants, whole days back.
+
+    Returns
+    -------
+    tuple
+        Two arrays of shape (n_events,), NaN where nothing is known.
+    """
+    before, after = np.full(len(events), np.nan), np.full(len(events), np.nan)
+    for i, (series, back) in enumerate(zip(events.series, events.onset_steps, strict=True)):
+        n = int(back) + 1
+        days = -(-n // per_day) * per_day
+        after[i] = _mean_known(loads[max(0, len(loads) - n) :, series])
+        before[i] = _mean_known(
+            loads[max(0, len(loads) - n - days) : max(0, len(loads) - days), series]
+        )
+    return before, after
+
+
+def _mean_known(values: FloatArray) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _since(steps: IntArray, statistic: FloatArray, known: BoolArray) -> IntArray:

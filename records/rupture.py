@@ -14,6 +14,7 @@ __all__ = [
     "Evidence",
     "RuptureEvent",
     "RuptureKind",
+    "RuptureStatus",
     "decode_ruptures",
     "rupture_record",
 ]
@@ -34,6 +35,15 @@ class RuptureKind(StrEnum):
     OUTLIER = "outlier"
 
 
+class RuptureStatus(StrEnum):
+    """Whether the model of a series may be used: as it is, unless simplified."""
+
+    NORMAL = "normal"
+    SUSPECT = "suspect"
+    SIMPLIFIED = "simplified"
+    RECOVERING = "recovering"
+
+
 class Evidence(msgspec.Struct, frozen=True):
     """The statistic that passed its threshold, and the level before and after."""
 
@@ -44,13 +54,18 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class RuptureEvent(msgspec.Struct, frozen=True):
-    """One event of one series; `time` is the estimated onset, `detected_at` when known."""
+    """One event of one series; `time` is the estimated onset, `detected_at` when known.
+
+    An event that changed the state of the series says into which, and then also what else did:
+    a training, or quiet, is an event with the kind and the onset of the rupture it is about.
+    """
 
     series: str
     time: int
     detected_at: int
     kind: RuptureKind
     evidence: Evidence
+    status: RuptureStatus | None = None
 
 
 _DECODER = msgspec.json.Decoder(list[RuptureEvent])

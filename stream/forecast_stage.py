@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
+from forecasting.rupture_state import STATUSES, Statuses
 from records.deadletter import dead_letter_record
 from records.envelope import event_type, watermark_of
 from records.errors import Reason, RecordError
 from records.log import LogRecord, Partition
-from records.rupture import Evidence, RuptureEvent, RuptureKind, rupture_record
+from records.rupture import Evidence, RuptureEvent, RuptureKind, RuptureStatus, rupture_record
 from records.snapshot import Tree
 from records.state import STATE_TYPE, decode_state
 from records.tick import TICK_TYPE, decode_tick
@@ -109,8 +111,11 @@ class ForecastStage:
             outcomes += self._ruptures_of(advance)
         every = self._plan.refit_every
         if every is not None and cut.time - state.trained_at >= every:
-            forecaster.train()
+            recovering = forecaster.train()
             state.trained_at = cut.time
+            outcomes += self._published(
+                self._changes(forecaster.statuses, recovering, cut.time), cut.time
+            )
         if cut.time % self._plan.cadence == 0:
             issue = forecaster.issue()
             run = to_run(self._plan, issue, forecaster.version, self._quality(forecaster))
@@ -145,26 +150,45 @@ class ForecastStage:
 
     def _ruptures_of(self, advance: Advance) -> list[Outcome]:
         found, step = advance.events, self._plan.step
-        if not len(found):
-            return []
-        events = [
+        now = advance.start + step
+        simplified = set(advance.changed[advance.statuses.simplified[advance.changed]].tolist())
+        events, by_event = [], set()
+        for i, (series, kind) in enumerate(zip(found.series.tolist(), found.kind, strict=True)):
+            broke = kind == RuptureKind.LEVEL and series in simplified
+            by_event |= {series} if broke else set()
+            evidence = Evidence(
+                float(found.statistic[i]),
+                float(found.threshold[i]),
+                _known(advance.before[i]),
+                _known(advance.after[i]),
+            )
+            onset = advance.start - int(found.onset_steps[i]) * step
+            status = RuptureStatus.SIMPLIFIED if broke else None
+            name = self._plan.hierarchy.ids[series]
+            events.append(RuptureEvent(name, onset, now, RuptureKind(kind), evidence, status))
+        others = np.array([s for s in advance.changed.tolist() if s not in by_event], np.int64)
+        return self._published([*events, *self._changes(advance.statuses, others, now)], now)
+
+    def _changes(
+        self, statuses: Statuses, changed: npt.NDArray[np.int64], now: int
+    ) -> list[RuptureEvent]:
+        """Tell the new state of series; before and after are told with the rupture itself."""
+        return [
             RuptureEvent(
                 self._plan.hierarchy.ids[series],
-                advance.start - int(onset) * step,
-                advance.start + step,
-                RuptureKind(kind),
-                Evidence(float(statistic), float(threshold), None, None),
+                int(statuses.onset[series]),
+                now,
+                RuptureKind.LEVEL,
+                Evidence(
+                    float(statuses.statistic[series]), float(statuses.threshold[series]), None, None
+                ),
+                RuptureStatus(STATUSES[statuses.status[series]]),
             )
-            for series, kind, onset, statistic, threshold in zip(
-                found.series,
-                found.kind,
-                found.onset_steps,
-                found.statistic,
-                found.threshold,
-                strict=True,
-            )
+            for series in changed.tolist()
         ]
-        return [rupture_record(self._ruptures, events, advance.start + step)]
+
+    def _published(self, events: list[RuptureEvent], now: int) -> list[Outcome]:
+        return [rupture_record(self._ruptures, events, now)] if events else []
 
     def dump(self, state: ForecastState) -> Tree:
         """State as a tree."""
@@ -188,3 +212,7 @@ def _weather(partition: Partition, share: Share) -> WeatherRecord:
     return decode_weather(
         LogRecord(partition.topic, partition.number, share.offset, 0, share.value)
     )
+
+
+def _known(level: float) -> float | None:
+    return float(level) if np.isfinite(level) else None

@@ -11,12 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.arrays import Artefact
+from forecasting.backends import mid_term_backend, residual_backend
 from forecasting.fleet import Fleet
 from forecasting.issue import Issue, issue
+from forecasting.level_fallback import LevelFallback, level_fallback
 from forecasting.live import LiveState
 from forecasting.reconciliation import Reconciler
-from forecasting.rupture import RuptureEvents, RuptureState
+from forecasting.rupture import (
+    RuptureEvents,
+    RuptureRules,
+    RuptureState,
+    levels_around_onset,
+    observed,
+)
 from forecasting.rupture import step as watch
+from forecasting.rupture_state import Statuses, learnt_again, observe
 from forecasting.training import History, train
 from records.snapshot import Tree
 from stream.forecast_plan import ForecastPlan, TrainingSet
@@ -32,10 +41,28 @@ _MOST_FILLED = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """What one new step told: the ruptures found on it."""
+    """What one new step told.
+
+    Parameters
+    ----------
+    start
+        Of the step, ns UTC.
+    events
+        Ruptures and outliers found on it.
+    before, after
+        Level around each of them, MW, NaN = not known, shape (n_events,).
+    statuses
+        State of every series after it.
+    changed
+        Series whose state changed on it.
+    """
 
     start: int
     events: RuptureEvents
+    before: FloatArray
+    after: FloatArray
+    statuses: Statuses
+    changed: npt.NDArray[np.int64]
 
 
 class Forecaster:
@@ -54,6 +81,7 @@ class Forecaster:
         self._settled: LiveState
         self._live: LiveState
         self._watch: RuptureState
+        self.statuses = Statuses.normal(len(plan.hierarchy.ids), history.end)
         self._expected: FloatArray | None = None
         self._expected_start = 0
         self.version = ""
@@ -79,22 +107,34 @@ class Forecaster:
         """The trained models."""
         return self._fleet
 
-    def train(self) -> None:
-        """Fit all models on everything known so far."""
+    def train(self) -> npt.NDArray[np.int64]:
+        """Fit all models on everything known so far; return the series whose state changed.
+
+        What precedes a rupture takes the level since, and counts no longer once enough is known
+        since; sums are learnt from their parts at the level since.
+        """
         end = self.history.end
         n_steps = len(self.history.values)
         stations = self._stations(self.history.start, end)
         past = History(
             series=self.plan.hierarchy.ids,
             times=self.history.start + self.plan.step * np.arange(n_steps, dtype=np.int64),
-            load=self._all_nodes(self.history.values),
+            load=self._relevant_past(),
             stations=stations,
             weights=self.plan.weights if stations is not None else None,
         )
-        trained = train(self.plan.calendar, past, n_steps=self.plan.n_steps)
+        trained = train(
+            self.plan.calendar,
+            past,
+            n_steps=self.plan.n_steps,
+            mid_term=mid_term_backend(self.plan.mid_term),
+            residual=residual_backend(self.plan.residual),
+        )
         self._install(trained.fleet)
         self._settled = self._live = trained.state
         self._watch = RuptureState.starting(trained.fleet.ar.innovation_sd)
+        self.statuses, recovering = learnt_again(self.statuses, end)
+        return np.flatnonzero(recovering)
 
     def advance(self, now: int) -> list[Advance]:
         """Take in every step that ends by `now` (ns UTC), and whatever was corrected before."""
@@ -114,7 +154,10 @@ class Forecaster:
         """Forecast from the end of what was taken in."""
         start = self._live.end_ns
         stations = self._stations(start, start + self.plan.n_steps * self.plan.step)
-        result = issue(self._fleet, self._live, self._reconciler, self.plan.n_steps, stations)
+        fallback = self._fallback(self._live)
+        result = issue(
+            self._fleet, self._live, self._reconciler, self.plan.n_steps, stations, fallback
+        )
         self._expected = result.forecasts["gam_ar"][self.plan.hierarchy.leaves]
         self._expected_start = start
         return result
@@ -133,11 +176,41 @@ class Forecaster:
         before = self._live
         self._live = before.advanced(self._fleet, loads, stations)
         instant = self.plan.calendar.instant(np.array([start]))
-        expected = self._fleet.ar.forecast(before.residuals, instant)[0]
+        past, last = before.residuals, self._live.residuals[-1]
+        fallback = self._fallback(before)
+        if fallback is not None:
+            past, last = fallback.residuals(before, self.plan.step), last - fallback.offset
+        expected = self._fleet.ar.forecast(past, instant)[0]
         known = np.isfinite(loads[0])
-        innovations = np.where(known, self._live.residuals[-1] - expected, np.nan)
+        innovations = np.where(known, last - expected, np.nan)
         self._watch, events = watch(self._watch, innovations, loads[0])
-        return Advance(start, events)
+        step, rules = self.plan.step, RuptureRules()
+        seen = observed(self._watch, events, rules, start, step)
+        self.statuses, changed = observe(self.statuses, seen, start + step)
+        around = levels_around_onset(events, self._live.loads, self.plan.calendar.n_instants)
+        return Advance(start, events, *around, self.statuses, np.flatnonzero(changed))
+
+    def _fallback(self, state: LiveState) -> LevelFallback | None:
+        """Return what stands in for the models of the series that ruptured."""
+        if not self.plan.switch_on_rupture:
+            return None
+        states = self.statuses
+        tree = self.plan.hierarchy
+        return level_fallback(self._fleet, state, tree, states.simplified, states.onset)
+
+    def _relevant_past(self) -> FloatArray:
+        """Step means of every node for a training, shape (n_steps, n_nodes)."""
+        values = self._all_nodes(self.history.values)
+        if not self.statuses.simplified.any():
+            return values
+        fallback = self._fallback(self._live)
+        if fallback is not None:
+            level = fallback.levelled(self._fleet, values, self.history.end)
+            values = self._all_nodes(level[:, self.plan.hierarchy.leaves])
+        _, enough = learnt_again(self.statuses, self.history.end)
+        starts = self.history.start + self.plan.step * np.arange(len(values))
+        values[(starts[:, None] < self.statuses.onset) & enough] = np.nan
+        return values
 
     def _replayed(self, state: LiveState, until: int) -> LiveState:
         """Advance a state with what is known now about the steps up to `until`."""
@@ -188,6 +261,7 @@ class Forecaster:
             "settled": _tree(self._settled.to_arrays()),
             "live": _tree(self._live.to_arrays()),
             "watch": _tree(self._watch.to_arrays()),
+            "statuses": _tree(self.statuses.to_arrays()),
             "expected": self._expected,
             "expected_start": self._expected_start,
         }
@@ -201,6 +275,7 @@ class Forecaster:
         forecaster._settled = LiveState.from_arrays(_artefact(tree["settled"]))
         forecaster._live = LiveState.from_arrays(_artefact(tree["live"]))
         forecaster._watch = RuptureState.from_arrays(_artefact(tree["watch"]))
+        forecaster.statuses = Statuses.from_arrays(_artefact(tree["statuses"]))
         forecaster._expected = tree["expected"]
         forecaster._expected_start = tree["expected_start"]
         return forecaster
