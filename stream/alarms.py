@@ -222,13 +222,14 @@ class AlarmStage:
             state = decode_state(value)
         except msgspec.MsgspecError as error:
             raise RecordError(Reason.UNDECODABLE, str(error)[:200]) from error
-        sizes = len(state.v_pu) // 8, len(state.p_from_mw) // 8
-        own = len(self._limits.voltage.rows), len(self._limits.loading.rows)
-        if sizes != own:
+        n_bus, n_branch = len(self._limits.voltage.rows), len(self._limits.loading.rows)
+        buses = state.v_pu, state.angle_deg
+        branches = state.p_from_mw, state.q_from_mvar, state.p_to_mw, state.q_to_mvar
+        if {len(c) for c in buses} != {8 * n_bus} or {len(c) for c in branches} != {8 * n_branch}:
             raise RecordError(
                 Reason.SCHEMA_MISMATCH,
-                f"a state of {sizes[0]} buses and {sizes[1]} branches, the network has "
-                f"{own[0]} and {own[1]}",
+                f"a state of about {len(state.v_pu) // 8} buses and {len(state.p_from_mw) // 8} "
+                f"branches, the network has {n_bus} and {n_branch}",
             )
 
     def _telemetry_of(self, state: AlarmState, value: bytes) -> list[tuple[Alarm, bool]]:

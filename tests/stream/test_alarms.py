@@ -384,6 +384,23 @@ def test_what_cannot_be_placed_goes_to_the_dead_letters(log: Log) -> None:
         assert letter.topic == DEAD
 
 
+@given(
+    st.sampled_from([VIEWS, STATES, ACTS]),
+    st.sampled_from(["scada.view.v1", "network.state.v1", "operator.act.v1", "tick.v1"]),
+    st.binary(max_size=200),
+    st.sampled_from(["12", "x", ""]),
+)
+def test_bytes_of_any_kind_end_as_dead_letters(
+    topic: str, kind: str, value: bytes, watermark: str
+) -> None:
+    stage = quiet(acts=True)
+    headers = {"ce_type": f"gridcast.{kind}", "gc_watermark": watermark}
+    record = LogRecord(topic, 0, 0, T0, value, b"", headers)
+    _, (letter,) = stage.step(stage.initial([*PARTITIONS, Partition(ACTS, 0)]), record)
+    assert isinstance(letter, Outgoing)
+    assert letter.topic == DEAD
+
+
 def busy(log: Log) -> list[LogRecord]:
     """Excursions of every kind over four cuts, acts among them."""
     high = {"branch:0 from p_mw": 125.0}
