@@ -189,6 +189,14 @@ class LocalKafka:
             self.kill()
             raise
 
+    def check(self) -> None:
+        """Raise `KafkaUnavailableError` when the broker has ended by itself."""
+        if self._process is not None and self._process.poll() is not None:
+            raise KafkaUnavailableError(
+                f"Kafka ended with code {self._process.returncode}; the end of {self._log}:\n"
+                f"{self._log_tail()}"
+            )
+
     def stop(self, timeout_s: float = 30.0) -> None:
         """Shut the broker down in an orderly way, or kill it when it takes too long."""
         if self._process is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import redis
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
-from console.local_kafka import LocalKafka
+from console.local_kafka import KafkaUnavailableError, LocalKafka
 
 pytestmark = pytest.mark.broker
 
@@ -43,6 +45,16 @@ def test_acknowledged_records_outlive_a_killed_broker(kafka_of_its_own: LocalKaf
 
     assert broker.bootstrap_servers == address
     assert _all_values(address, "kept") == [str(number).encode() for number in range(10)]
+
+
+def test_a_broker_that_was_killed_is_told_from_one_that_runs(kafka_of_its_own: LocalKafka) -> None:
+    kafka_of_its_own.check()
+    pid = kafka_of_its_own.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(KafkaUnavailableError, match="ended with code -9"):
+        kafka_of_its_own.check()
 
 
 def test_a_broker_left_by_a_killed_owner_is_reaped(tmp_path: Path) -> None:
