@@ -29,7 +29,13 @@ def hierarchy_of(spec: HierarchySpec) -> Hierarchy:
 
 
 def dataset_plan(
-    dataset: Dataset, *, horizon: int = 2 * DAY, cadence: int, refit_every: int | None = _MONTH
+    dataset: Dataset,
+    *,
+    horizon: int = 2 * DAY,
+    cadence: int,
+    refit_every: int | None = _MONTH,
+    mid_term: str = "batched",
+    residual: str = "batched",
 ) -> ForecastPlan:
     """Return the plan of a dataset: metered intervals, its own step and clock.
 
@@ -41,6 +47,8 @@ def dataset_plan(
         Event time between two issues, ns.
     refit_every
         Event time between two trainings, ns; None trains once.
+    mid_term, residual
+        Who fits, as in `ForecastPlan`.
     """
     spec = dataset.hierarchy
     stations, weights = station_weights(dataset)
@@ -55,6 +63,8 @@ def dataset_plan(
         stations=stations,
         weights=weights,
         refit_every=refit_every,
+        mid_term=mid_term,
+        residual=residual,
     )
 
 

@@ -44,6 +44,11 @@ def fit_gam_by_pygam(
 
     The smoothing parameters are those given, or else selected as ``fit_gam`` does, with the same
     ones for all series.
+
+    Raises
+    ------
+    ValueError
+        If a series has fewer days than the model has columns: pyGAM's solution is wrong then.
     """
     start = fit_gam(specification, predictors, load, n_instants, link=link, smoothing=smoothing)
     model = start.model
@@ -62,6 +67,10 @@ def fit_gam_by_pygam(
             known = rows[np.isfinite(standard[rows, s])]
             if not len(known):
                 continue
+            if len(known) < design.n_columns:
+                msg = f"{len(known)} days of history are too few for pyGAM, which needs as many as "
+                msg += f"the model has columns ({design.n_columns}); use the batched backend"
+                raise ValueError(msg)
             fitted = pygam_model(design.specification, columns, smoothing[h])
             fitted.fit(table[known], standard[known, s])
             coefficients[h, :, s] = np.roll(fitted.coef_, 1)  # pyGAM's intercept comes last

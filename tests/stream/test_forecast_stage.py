@@ -21,7 +21,7 @@ from stream.forecast_stage import ForecastStage, ForecastState
 from stream.stage import Issued, Outcome
 
 START = parse_time("2024-01-01T00:00:00Z")
-N_PAST = 60 * 24
+N_PAST = 150 * 24
 NOW = START + N_PAST * HOUR
 TREE = Hierarchy(
     ("total", "north", "south"), ("total", "zone", "zone"), (None, "total", "total"), version="7"
@@ -32,20 +32,23 @@ PARTITIONS = [Partition(WINDOWS, 0), Partition(WEATHER, 0)]
 
 
 def load_mw(hours: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """A daily shape with quieter weekends, a little noise, in both zones."""
+    """A daily shape with quieter weekends that follows the cold, in both zones."""
     shape = 1.0 + 0.3 * np.sin(2 * np.pi * (hours % 24) / 24) - 0.1 * (hours // 24 % 7 >= 5)
+    shape -= 0.01 * (warmth(hours) - 15.0)
     noise = np.random.default_rng(5).standard_normal((20_000, 2))[hours] * 0.01
     return np.stack([100.0 * shape, 50.0 * shape], axis=1) * np.exp(noise)
 
 
-def stage(cadence: int = HOUR) -> ForecastStage:
+def stage(mid_term: str = "batched", residual: str = "batched") -> ForecastStage:
     plan = ForecastPlan(
         product="short",
         hierarchy=TREE,
         calendar=Calendar("UTC", HOUR),
         n_steps=48,
-        cadence=cadence,
+        cadence=HOUR,
         fine_step=HOUR,
+        mid_term=mid_term,
+        residual=residual,
         source="meter.interval.v1",
         stations=("s",),
         weights=np.ones((3, 1)),
@@ -55,8 +58,9 @@ def stage(cadence: int = HOUR) -> ForecastStage:
 
 
 def warmth(hours: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Warmer by day; the load does not follow it."""
-    return 15.0 + 5.0 * np.sin(2 * np.pi * hours / 24)
+    """Warmer by day, and some days warmer than others."""
+    days = np.random.default_rng(6).standard_normal(2_000)[hours // 24]
+    return np.asarray(15.0 + 5.0 * np.sin(2 * np.pi * hours / 24) + 4.0 * days)
 
 
 def hour_batch(
@@ -251,3 +255,12 @@ def test_a_record_that_cannot_be_read_is_a_dead_letter(fresh: Fresh) -> None:
     _, outcomes = forecasting.step(state, record)
     assert isinstance(outcomes[0], Outgoing)
     assert outcomes[0].topic.endswith("dead-letter.v1")
+
+
+def test_pygam_and_statsmodels_serve_the_same_pipeline() -> None:
+    small = stage("pygam", "statsmodels")
+    _, outcomes = run(small, small.initial(PARTITIONS), day(N_PAST, 2))
+    found = issues(outcomes)[-1].issue
+    truth = load_mw(np.arange(N_PAST + 2, N_PAST + 50)).T
+    assert (np.abs(found.forecasts["gam_ar"][1:] - truth) / truth).mean() < 0.03
+    assert set(found.method) == {"gam_ar"}

@@ -80,3 +80,18 @@ def test_both_backends_hold_out_alike(predictors, load):
 def test_an_unknown_backend_is_refused():
     with pytest.raises(ValueError, match="choose batched or pygam"):
         mid_term_backend("prophet")
+
+
+def test_a_level_never_seen_in_training_keeps_its_column(predictors, load):
+    seen = np.flatnonzero(predictors["day"] != 6)
+    rows = predictors.rows(seen)
+    smoothing = np.full((2, 8), 5.0)
+    oracle = mid_term_backend("pygam")(SPECIFICATION, rows, load[seen], 2, smoothing=smoothing)
+    assert oracle.model.coefficients.shape[1] == oracle.model.design.n_columns
+    np.testing.assert_allclose(oracle.model.coefficients[:, 7], 0.0, atol=1e-6)
+
+
+def test_a_history_shorter_than_the_model_is_wide_is_refused(predictors, load):
+    rows = predictors.rows(np.arange(60))
+    with pytest.raises(ValueError, match="too few for pyGAM"):
+        mid_term_backend("pygam")(SPECIFICATION, rows, load[:60], 2, smoothing=np.ones((2, 8)))
