@@ -32,6 +32,7 @@ from forecasting.gam_fitting import fit_gam
 from forecasting.hierarchy import Hierarchy
 from forecasting.issue import issue
 from forecasting.live import LiveState
+from forecasting.live_widths import LiveWidths
 from forecasting.predictors import Predictors
 from forecasting.quantiles import PROBABILITIES, QuantileModel
 from forecasting.reconciliation import mint_shrink, wls
@@ -157,6 +158,7 @@ def issuing(model: GamModel, calendar: Calendar, times: np.ndarray, repeats: int
         weather,
         rng.normal(0, 0.1, (fleet.ar.memory, n)),
         rng.uniform(10, 30, (28 * N_INSTANTS, n)),
+        LiveWidths.starting(fleet.quantiles),
     )
     flat = Hierarchy(fleet.series, ("bus",) * n, (None,) * n)
     alone = fleet.reconciler(flat)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.arrays import Artefact, FloatArray, IntArray
+from forecasting.arrays import Artefact, BoolArray, FloatArray, IntArray
 from forecasting.feedback import lessons
 
 __all__ = ["ConformalState", "calibrate", "log_scales"]
@@ -71,8 +71,12 @@ class ConformalState:
         np.add.at(misses, band, missed.astype(np.float64))
         np.add.at(count, band, known.astype(np.float64))
         share = misses / np.maximum(count, 1.0)
-        moved = self.log_scale + np.where(count > 0, _RATE * (share - (1.0 - promised)), 0.0)
-        return ConformalState(np.clip(moved, -_LIMIT, _LIMIT))
+        return self.moved(_RATE * (share - (1.0 - promised)), count > 0)
+
+    def moved(self, change: FloatArray, where: BoolArray) -> ConformalState:
+        """Return the state with the logarithms changed where told, within their limits."""
+        log_scale = self.log_scale + np.where(where, change, 0.0)
+        return ConformalState(np.clip(log_scale, -_LIMIT, _LIMIT))
 
     def to_arrays(self) -> Artefact:
         """Return the state as plain arrays."""

@@ -98,7 +98,7 @@ def issue(
     base = np.where(usable, fleet.link.inverse(np.where(usable, short_term, 0.0)), naive)
     gam = np.where(usable, fleet.link.inverse(np.where(usable, mid_term, 0.0)), naive)
     around = fleet.link.forward(base)
-    spread = fleet.quantiles.offsets(predictors.instant)
+    spread = fleet.quantiles.offsets(predictors.instant, state.widths.conformal.log_scale)
     quantiles = fleet.link.inverse(around + spread)
 
     place = _places(fleet.series, tree.ids)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.arrays import Artefact, FloatArray
+from forecasting.arrays import Artefact, FloatArray, IntArray
 from forecasting.fleet import Fleet
+from forecasting.live_widths import LiveWidths
 from forecasting.weather import SmoothingState
 
 __all__ = ["RECALL_DAYS", "LiveState"]
@@ -31,18 +32,22 @@ class LiveState:
         (memory, n_series).
     loads
         Last loads, MW, up to ``RECALL_DAYS``, shape (n, n_series); NaN = missing.
+    widths
+        Of the quantiles, as recent forecasts taught.
     """
 
     end_ns: int
     weather: SmoothingState
     residuals: FloatArray
     loads: FloatArray
+    widths: LiveWidths
 
     @classmethod
     def before(cls, fleet: Fleet, start_ns: int) -> LiveState:
         """Return the state that knows nothing yet, ready for the interval at ``start_ns``."""
         empty = np.empty((0, len(fleet.series)))
-        return cls(start_ns, fleet.no_weather_yet(), fleet.ar.empty_history(), empty)
+        residuals, widths = fleet.ar.empty_history(), LiveWidths.starting(fleet.quantiles)
+        return cls(start_ns, fleet.no_weather_yet(), residuals, empty, widths)
 
     def advanced(self, fleet: Fleet, load: FloatArray, stations: FloatArray | None) -> LiveState:
         """Return the state after the next intervals.
@@ -56,22 +61,42 @@ class LiveState:
         """
         step = fleet.calendar.step_ns
         times = self.end_ns + step * np.arange(len(load), dtype=np.int64)
-        mid_term, weather, calendar = fleet.predict_standard(times, stations, self.weather)
+        mid_term, weather, _ = fleet.predict_standard(times, stations, self.weather)
         fresh = fleet.link.forward(load) - mid_term
         keep = RECALL_DAYS * fleet.calendar.n_instants
         loads = np.concatenate([self.loads, load])[-keep:]
-        residuals = fleet.ar.advanced(self.residuals, fresh, calendar.instant)
-        return LiveState(self.end_ns + step * len(load), weather, residuals, loads)
+        residuals, widths = self._taught(fleet, fresh, times)
+        return LiveState(self.end_ns + step * len(load), weather, residuals, loads, widths)
+
+    def _taught(
+        self, fleet: Fleet, fresh: FloatArray, times: IntArray
+    ) -> tuple[FloatArray, LiveWidths]:
+        """Return residuals and widths after new residuals, cut where a trial begins."""
+        calendar, model = fleet.calendar, fleet.quantiles
+        told = np.where(fleet.usable, fresh, np.nan)
+        residuals, widths, start = self.residuals, self.widths, 0
+        while start < len(fresh):
+            if not widths.room(calendar):
+                ahead = times[start] + calendar.step_ns * np.arange(len(model.spread))
+                widths = widths.begun(fleet.ar, residuals, calendar.instant(ahead))
+            part = slice(start, start + widths.room(calendar))
+            instant = calendar.instant(times[part])
+            widths = widths.after(model, told[part], instant)
+            residuals = fleet.ar.advanced(residuals, fresh[part], instant)
+            start = part.stop
+        return residuals, widths
 
     def to_arrays(self) -> Artefact:
         """Return the state as plain arrays and facts."""
         arrays = {"residuals": self.residuals, "loads": self.loads}
         out = Artefact(arrays, {"end_ns": self.end_ns})
-        return out.with_part("weather", self.weather.to_arrays())
+        out = out.with_part("weather", self.weather.to_arrays())
+        return out.with_part("widths", self.widths.to_arrays())
 
     @classmethod
     def from_arrays(cls, stored: Artefact) -> LiveState:
         """Return the state that ``to_arrays`` wrote."""
         weather = SmoothingState.from_arrays(stored.part("weather"))
+        widths = LiveWidths.from_arrays(stored.part("widths"))
         arrays = stored.arrays
-        return cls(stored.facts["end_ns"], weather, arrays["residuals"], arrays["loads"])
+        return cls(stored.facts["end_ns"], weather, arrays["residuals"], arrays["loads"], widths)

@@ -46,7 +46,7 @@ class QuantileModel:
     shape: FloatArray
     band: IntArray
 
-    def offsets(self, instant: IntArray) -> FloatArray:
+    def offsets(self, instant: IntArray, log_scale: FloatArray | None = None) -> FloatArray:
         """Return what to add to the forecast, shape (n_quantiles, n_steps, n_series).
 
         Parameters
@@ -54,9 +54,13 @@ class QuantileModel:
         instant
             Instant of day of each step, shape (n_steps,); steps beyond the leads seen in training
             take the last lead's.
+        log_scale
+            Logarithm of what each band's width is multiplied by, shape (n_bands, n_series).
         """
         lead = np.minimum(np.arange(len(instant)), len(self.spread) - 1)
         scale = self.spread[lead] * self.factor[instant]
+        if log_scale is not None:
+            scale *= np.exp(log_scale)[self.band[lead]]
         return self.shape[self.band[lead]].transpose(1, 0, 2) * scale
 
     def to_arrays(self) -> Artefact:

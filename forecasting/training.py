@@ -13,6 +13,7 @@ from forecasting.cross_validation import month_blocks
 from forecasting.fleet import Fleet
 from forecasting.gam_fitting import fit_gam
 from forecasting.live import RECALL_DAYS, LiveState
+from forecasting.live_widths import LiveWidths
 from forecasting.naive import WEEK
 from forecasting.predictors import Predictors
 from forecasting.quantiles import PROBABILITIES, fit_quantiles, joined, point_mass
@@ -146,7 +147,8 @@ def train(
     recent = slice(-2 * ar.memory, None)
     residuals = ar.advanced(ar.empty_history(), held_out[recent], predictors.instant[recent])
     loads = history.load[-RECALL_DAYS * calendar.n_instants :].astype(np.float64)
-    state = LiveState(fleet.trained_until_ns, weather, residuals, loads)
+    widths = LiveWidths.starting(fleet.quantiles)
+    state = LiveState(fleet.trained_until_ns, weather, residuals, loads, widths)
     return TrainedFleet(fleet, state)
 
 
