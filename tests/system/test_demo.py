@@ -102,6 +102,28 @@ def test_the_forecasts_can_be_read_by_other_programs(demo: tuple[Path, str]) -> 
     assert children["total"] == pytest.approx(total, rel=1e-6)
 
 
+def test_alarms_can_be_read_and_each_is_raised_once_and_cleared_at_most_once(
+    demo: tuple[Path, str],
+) -> None:
+    done = gridcast(
+        demo[0], "topics", "read", "network.alarm.v1", "--format", "jsonl", "--directory",
+        "var/gridcast/demo",
+    )  # fmt: skip
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    told = {(r["key"], json.dumps(r["data"], sort_keys=True)): r["data"] for r in records}
+    ends: dict[tuple[str, ...], set[str]] = {}
+    for alarm in told.values():
+        excursion = tuple(alarm[name] for name in ("kind", "element", "end", "raised"))
+        ends.setdefault(excursion, set())
+        if alarm["cleared"] is not None:
+            ends[excursion].add(alarm["cleared"])
+    assert all(len(cleared) <= 1 for cleared in ends.values())
+    overloads = [a for a in told.values() if a["evidence"]["overloads"]]
+    assert overloads
+    assert all(a["kind"] == "contingency" and a["cause"] for a in overloads)
+    assert f"{sum(kind == 'contingency' for kind, *_ in ends):,}" in demo[1]
+
+
 def test_dead_letters_are_listed_with_their_reasons(demo: tuple[Path, str]) -> None:
     done = gridcast(demo[0], "dead-letters", "list", "--directory", "var/gridcast/demo")
     assert "unknown_point" in done.stdout
@@ -110,7 +132,7 @@ def test_dead_letters_are_listed_with_their_reasons(demo: tuple[Path, str]) -> N
 def test_the_doctor_finds_every_checkpoint_at_the_end_of_the_log(demo: tuple[Path, str]) -> None:
     done = gridcast(demo[0], "doctor", "--directory", "var/gridcast/demo")
     assert done.returncode == 0, done.stdout
-    for name in ("area.0", "area.1", "area.2", "estimation", "forecast"):
+    for name in ("area.0", "area.1", "area.2", "estimation", "alarms", "forecast"):
         assert f"checkpoint {name}: at the end of the log" in done.stdout
 
 
