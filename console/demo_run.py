@@ -138,7 +138,11 @@ def _follow(
     reached, moved = run.start, time.monotonic()
     while reached < last:
         supervisor.check()
-        now = max(reached, _last_issue(reader, forecasts))
+        try:
+            now = max(reached, _last_issue(reader, forecasts))
+        except OSError:
+            supervisor.check()  # which says it better where the log's own server is gone
+            raise
         sent = _event_time(live, "gateway")
         if now > reached:
             reached, moved = now, time.monotonic()

@@ -56,12 +56,14 @@ def _unavailable() -> tuple[type[Exception], ...]:
     from console.errors import UnavailableError
     from console.local_kafka import KafkaUnavailableError
     from console.supervisor import ServiceDiedError
+    from storage.kafka_log_reader import KafkaReadError
     from storage.redis_server import RedisUnavailableError
     from storage.writer_lock import WriterLockedError
 
     return (
         UnavailableError,
         KafkaError,
+        KafkaReadError,
         KafkaUnavailableError,
         RedisError,
         RedisUnavailableError,
