@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.arrays import BoolArray, FloatArray, IntArray
+from forecasting.fan import fan
 from forecasting.fleet import Fleet
 from forecasting.level_fallback import LevelFallback
 from forecasting.live import LiveState
@@ -97,9 +98,6 @@ def issue(
     usable = fleet.usable & np.isfinite(mid_term).all(axis=0)
     base = np.where(usable, fleet.link.inverse(np.where(usable, short_term, 0.0)), naive)
     gam = np.where(usable, fleet.link.inverse(np.where(usable, mid_term, 0.0)), naive)
-    around = fleet.link.forward(base)
-    spread = fleet.quantiles.offsets(predictors.instant, state.widths.conformal.log_scale)
-    quantiles = fleet.link.inverse(around + spread)
 
     place = _places(fleet.series, tree.ids)
     forecasts = {
@@ -109,9 +107,8 @@ def issue(
     }
     reconciled = reconciler.apply(forecasts["gam_ar"])
     forecasts["reconciled"] = reconciled
-    shift = reconciled - forecasts["gam_ar"]
-    fan = np.stack([_in_order(q, place) for q in quantiles], axis=1) + shift[:, None, :]
-    fan = np.where(np.isfinite(fan), fan, reconciled[:, None, :])
+    widths = state.widths.conformal.log_scale
+    quantiles = fan(fleet, place, predictors.instant, widths, forecasts["gam_ar"], reconciled)
     known = np.asarray(np.isfinite(forecasts["gam_ar"]).all(axis=1))
     method, reason = _provenance(fleet, usable, place, known, fallback)
     return Issue(
@@ -119,7 +116,7 @@ def issue(
         times=times,
         forecasts=forecasts,
         probabilities=fleet.quantiles.probabilities,
-        quantiles=fan,
+        quantiles=quantiles,
         method=method,
         reason=reason,
         daily=daily_sums(calendar, times, reconciled),
@@ -135,7 +132,9 @@ def _places(series: tuple[str, ...], ids: tuple[str, ...]) -> IntArray:
 
 def _in_order(values: FloatArray, place: IntArray) -> FloatArray:
     """Return (n_nodes, n_steps) in the order of the hierarchy from (n_steps, n_series)."""
-    return np.where(place[:, None] >= 0, values.T[place], np.nan)
+    ordered = np.ascontiguousarray(values[:, place].T)
+    ordered[place < 0] = np.nan
+    return ordered
 
 
 def _provenance(

@@ -46,8 +46,8 @@ class QuantileModel:
     shape: FloatArray
     band: IntArray
 
-    def offsets(self, instant: IntArray, log_scale: FloatArray | None = None) -> FloatArray:
-        """Return what to add to the forecast, shape (n_quantiles, n_steps, n_series).
+    def scale(self, instant: IntArray, log_scale: FloatArray | None = None) -> FloatArray:
+        """Return how far errors reach, shape (n_steps, n_series).
 
         Parameters
         ----------
@@ -61,7 +61,18 @@ class QuantileModel:
         scale = self.spread[lead] * self.factor[instant]
         if log_scale is not None:
             scale *= np.exp(log_scale)[self.band[lead]]
-        return self.shape[self.band[lead]].transpose(1, 0, 2) * scale
+        return np.asarray(scale)
+
+    def offsets(self, instant: IntArray) -> FloatArray:
+        """Return what to add to the forecast, shape (n_quantiles, n_steps, n_series).
+
+        Parameters
+        ----------
+        instant
+            As ``scale`` takes it.
+        """
+        lead = np.minimum(np.arange(len(instant)), len(self.spread) - 1)
+        return self.shape[self.band[lead]].transpose(1, 0, 2) * self.scale(instant)
 
     def to_arrays(self) -> Artefact:
         """Return the model as plain arrays."""

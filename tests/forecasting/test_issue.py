@@ -148,3 +148,27 @@ def test_a_history_with_a_jump_in_time_is_refused(world):
     times[5:] += 1
     with pytest.raises(ValueError, match="one step apart"):
         History(world.series, times, world.load[:10])
+
+
+def test_the_fan_is_the_distribution_of_each_series_moved_by_reconciliation(trained, issued):
+    fleet, instant = trained.fleet, trained.fleet.calendar.instant(issued.times)
+    base = issued.forecasts["gam_ar"]
+    around = fleet.link.forward(base.T) + fleet.quantiles.offsets(instant)
+    moved = (issued.forecasts["reconciled"] - base)[:, None]
+    expected = fleet.link.inverse(around).transpose(2, 0, 1) + moved
+    np.testing.assert_allclose(issued.quantiles, expected, rtol=1e-9)
+
+
+def test_a_series_on_the_level_scale_may_pass_through_zero(calendar, world, tree, ahead):
+    load = tree.aggregate(world.load[:N_TRAIN, tree.leaves].T - [[0.0], [85.0], [0.0]]).T
+    trained = train(calendar, History(world.series, world.times[:N_TRAIN], load,
+                                      world.stations[:N_TRAIN]))  # fmt: skip
+    fleet = trained.fleet
+    assert fleet.link.logarithmic.tolist().count(False) >= 1
+    assert fleet.link.logarithmic.any()
+    out = issue(fleet, trained.state, fleet.reconciler(tree), STEPS, ahead)
+    instant = fleet.calendar.instant(out.times)
+    around = fleet.link.forward(out.forecasts["gam_ar"].T) + fleet.quantiles.offsets(instant)
+    moved = (out.forecasts["reconciled"] - out.forecasts["gam_ar"])[:, None]
+    expected = fleet.link.inverse(around).transpose(2, 0, 1) + moved
+    np.testing.assert_allclose(out.quantiles, expected, rtol=1e-8, atol=1e-8)
