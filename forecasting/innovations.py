@@ -13,7 +13,14 @@ import numpy as np
 
 from forecasting.arrays import BoolArray, FloatArray
 
-__all__ = ["Innovations", "burn_in", "fill_by_season", "innovations", "trailing_extreme"]
+__all__ = [
+    "Innovations",
+    "burn_in",
+    "fill_by_season",
+    "floor_at",
+    "innovations",
+    "trailing_extreme",
+]
 
 _REFIT_DAYS, _WINDOW_DAYS = 30, 120
 _SCALE_DAYS, _LEAST_SCALE_DAYS = 60, 10
@@ -101,17 +108,28 @@ def fill_by_season(values: FloatArray, per_day: int) -> FloatArray:
     return out
 
 
+def floor_at(n_times: int, per_day: int, floor: float, younger: float = 1.4) -> FloatArray:
+    """Return the floor at each step: ``younger`` times as high at first, itself in half a year."""
+    young = np.maximum(0.0, 1.0 - np.arange(n_times) / (_YOUNG_DAYS * per_day))
+    return np.asarray(floor * (1.0 + (younger - 1.0) * young))
+
+
 def trailing_extreme(
-    statistic: FloatArray, per_day: int, *, floor: float, factor: float, lag_days: int = 3
+    statistic: FloatArray,
+    per_day: int,
+    *,
+    floor: float,
+    factor: float,
+    lag_days: int = 3,
+    younger: float = 1.4,
 ) -> FloatArray:
     """Return the threshold learnt at each step: a factor above what the past has shown.
 
     The second largest value up to ``lag_days`` before counts, so that one oddity in the past
-    does not blind the detector; never below ``floor``, which is up to 40 % higher in the first
-    half year, when much that is usual has not been seen yet.
+    does not blind the detector; never below ``floor``, which begins ``younger``
+    times as high and is itself after half a year, when most of what is usual has been seen.
     """
-    young = np.maximum(0.0, 1.0 - np.arange(len(statistic)) / (_YOUNG_DAYS * per_day))
-    out = floor * (1.0 + 0.4 * young)
+    out = floor_at(len(statistic), per_day, floor, younger)
     seen = np.abs(np.where(np.isfinite(statistic), statistic, 0.0))
     week = max(7 * per_day, 1)
     block = [seen[start : start + week].max() for start in range(0, len(seen), week)]

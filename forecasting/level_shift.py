@@ -3,8 +3,10 @@
 A step leaves a signature in the innovations: all of it at once where the series walks, the same
 in every step where it is noise about its season, and in between a share ``1 - memory`` after
 the first (Chen and Liu, JASA 88, 1993, level shift LS). The signature is matched over several
-lengths; whether the step lasts is then asked of the day-ahead picture: the mean of the values
-since, less that of the same instants the day before, both free of the weekly season.
+lengths; whether the step lasts is asked half a day later where it is plain, and else once more the
+next day, of the day-ahead picture: the values since, less those of the same instants the day
+before, both free of the weekly season. Steps that lasted without counting raise the threshold of
+the series.
 """
 
 from __future__ import annotations
@@ -12,16 +14,18 @@ from __future__ import annotations
 import numpy as np
 
 from forecasting.arrays import FloatArray
-from forecasting.innovations import Innovations, trailing_extreme
+from forecasting.innovations import Innovations, floor_at
 from forecasting.rupture_finding import Finding
 
 __all__ = ["find_level_shifts"]
 
 _CLIP = 50.0
 _PLAIN = 9.0
-_FLOOR, _FACTOR = 5.0, 1.2
+_LOOK_FROM = 4.5
+_FLOOR, _FACTOR, _LAG_DAYS = 7.5, 1.5, 7
+_PLAINLY = 1.4
 _MOST_CANDIDATES = 4_000
-_LASTING = (0.5, 1.7)
+_LASTING, _STILL = (0.5, 1.7), (0.5, 1.8)
 
 
 def find_level_shifts(told: Innovations, per_day: int, first: int) -> list[Finding]:
@@ -38,36 +42,43 @@ def find_level_shifts(told: Innovations, per_day: int, first: int) -> list[Findi
     """
     statistic, size, length = matched(told, per_day)
     share = _share(told)
-    calm = statistic / _turbulence(told.standard, share * size, per_day)
-    limit = trailing_extreme(calm, per_day, floor=_FLOOR, factor=_FACTOR)
-    places = np.flatnonzero(np.isfinite(calm) & (np.abs(calm) > limit))
-    places = places[places >= first][:_MOST_CANDIDATES]
+    calm = np.abs(statistic) / _turbulence(told.standard, share * size, per_day)
+    places = np.flatnonzero(np.isfinite(calm) & (calm > _LOOK_FROM))[:_MOST_CANDIDATES]
+    floor = floor_at(len(calm), per_day, _FLOOR)
     found: list[Finding] = []
+    seen: list[tuple[int, float]] = []
     busy_until = -1
-    wait = max(per_day // 2, 8)
     for candidate in places.tolist():
         place = candidate
         if place <= busy_until:
             continue
         if length[place] > 1:
             place = _onset(told.standard, float(share[place]), place, place + int(length[place]))
-        end = place + max(wait, int(length[place]))
+        strength = float(calm[place])
+        known = [value for at, value in seen if at <= place - _LAG_DAYS * per_day]
+        limit = max(float(floor[place]), _FACTOR * max(known, default=0.0))
+        end = place + max(per_day // 2, int(length[place]), 8)
         if end > len(calm):
             continue
         step = float(size[place] * told.scale[place])
         lasts = _lasts(told, place, place, end, per_day, step)
-        if lasts and _like_another_day(told.values, place, end, per_day, step):
-            # A holiday looks like this; it is over the next day, and a rupture is not.
+        plain = strength > _PLAINLY * limit
+        if lasts and not (plain and not _like_another_day(told.values, place, end, per_day, step)):
+            # A holiday or a passing front looks like this; it is over the next day.
             since, end = place + per_day, end + per_day
             if end > len(calm):
                 continue
-            lasts = _lasts(told, place, since, end, per_day, step)
+            lasts = _lasts(told, place, place, since, per_day, step)
+            lasts = lasts and _lasts(told, place, since, end, per_day, step, _STILL)
         back = _return_of(told, place, per_day) if length[place] == 1 else None
         if not lasts and back is None:
             continue
-        kind, known = ("level", end - 1) if back is None else ("outlier", back)
-        found.append(Finding(place, known, kind, float(abs(calm[place])), float(limit[place])))
-        busy_until = known
+        kind, detected = ("level", end - 1) if back is None else ("outlier", back)
+        if strength > limit and place >= first:
+            found.append(Finding(place, detected, kind, strength, limit))
+            busy_until = detected
+        elif kind == "level":
+            seen.append((place, strength))
     return found
 
 
@@ -109,14 +120,18 @@ def _share(told: Innovations) -> FloatArray:
 def _turbulence(z: FloatArray, echo: FloatArray, per_day: int) -> FloatArray:
     """How restless the innovations are around each place, at least 1.
 
-    What a step at that place would leave in those after it (``echo``) does not count.
+    What a step at that place would leave in those after it (``echo``) does not count where it is.
     """
     reach = max(3, min(8, per_day // 4))
     known = np.where(np.isfinite(z), z, 0.0)
     padded = np.pad(known, reach)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
-    before, after = windows[:, :reach], windows[:, reach + 1 :] - echo[:, None]
-    usual = np.median(np.abs(np.concatenate([before, after], axis=1)), axis=1) / 0.6745
+    before, after = windows[:, :reach], windows[:, reach + 1 :]
+    usual = np.minimum(
+        np.median(np.abs(np.concatenate([before, after], axis=1)), axis=1),
+        np.median(np.abs(np.concatenate([before, after - echo[:, None]], axis=1)), axis=1),
+    )
+    usual = usual / 0.6745
     return np.asarray(np.sqrt(np.maximum(0.5 + 0.5 * usual**2, 1.0)))
 
 
@@ -128,7 +143,15 @@ def _onset(z: FloatArray, share: float, first: int, end: int) -> int:
     return first + int(np.argmax(np.abs(part + share * tail) / np.sqrt(weight)))
 
 
-def _lasts(told: Innovations, place: int, since: int, end: int, per_day: int, step: float) -> bool:
+def _lasts(
+    told: Innovations,
+    place: int,
+    since: int,
+    end: int,
+    per_day: int,
+    step: float,
+    share: tuple[float, float] = _LASTING,
+) -> bool:
     """Whether the values of ``since .. end - 1`` are off by what the step at ``place`` was."""
     back = -(-(end - place) // per_day) * per_day
     after = told.weekly[since:end]
@@ -138,7 +161,7 @@ def _lasts(told: Innovations, place: int, since: int, end: int, per_day: int, st
     shift = float(np.nanmedian(after)) - float(np.nanmedian(before))
     jump = float(np.nanmean(told.raw[place : place + 1]))
     against = step if abs(step) > abs(jump) else jump
-    return bool(_LASTING[0] <= shift / against <= _LASTING[1])
+    return bool(share[0] <= shift / against <= share[1])
 
 
 def _like_another_day(values: FloatArray, place: int, end: int, per_day: int, step: float) -> bool:

@@ -18,7 +18,7 @@ __all__ = ["find_profile_changes", "shape_distance"]
 
 _WEEKS = 6
 _SCALE_DAYS = 60
-_FLOOR, _FACTOR = 3.4, 1.15
+_FLOOR, _FACTOR = 4.3, 1.15
 _LASTING_DAYS = 1.5
 # Shapes that may meet at midnight, of three shifts and seven weekdays: one and the one that
 # follows it in the week, or twice the same.

@@ -18,7 +18,7 @@ __all__ = ["find_variance_changes", "spread_ratio"]
 _CLIP = 4.0
 _WINDOW_DAYS, _LEAST_STEPS = 1.5, 36
 _REFERENCE_DAYS = 56
-_FLOOR, _FACTOR = 0.9, 1.15
+_FLOOR, _FACTOR = 1.1, 1.15
 _CALMER = 0.7
 _SILENT_DAYS = 60
 
@@ -27,7 +27,7 @@ def find_variance_changes(told: Innovations, per_day: int, first: int) -> list[F
     """Return lasting changes of the scatter; statistic and threshold are logs of the ratio."""
     ratio = spread_ratio(told.standard, per_day)
     ratio = np.where(ratio < 0, _CALMER * ratio, ratio)
-    limit = trailing_extreme(ratio, per_day, floor=_FLOOR, factor=_FACTOR)
+    limit = trailing_extreme(ratio, per_day, floor=_FLOOR, factor=_FACTOR, younger=1.0)
     window = _window(per_day)
     found: list[Finding] = []
     quiet_from = first
