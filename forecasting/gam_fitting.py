@@ -156,7 +156,7 @@ class _Batch:
             filled = rows.values
             if not complete:
                 filled = fill_gaps(rows.design, rows.values, rows.known, basis, one)
-            coordinates[h] = basis.transform @ (rows.design.T @ filled)
+            coordinates[h] = (basis.transform @ rows.design.T) @ filled
             power = np.einsum("ts,ts->s", filled, filled)
             count = rows.known.sum(axis=0).astype(np.float64)
             curves += reml_curve(basis, coordinates[h], power, count, self._rank)
