@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from console.errors import BadInputError
 from console.pacing import PacedOutlet, Pacing
 from console.replay_folder import replay_folder
+from console.replay_opening import OpeningOutlet, fill_before, find_opening
 from console.replay_truth import replay_truth
 from console.run_file import RunFile
 from console.scenario import Scenario, read_scenario
@@ -33,11 +34,15 @@ from stream.replay_log import ReplayLog, last_tick_time
 from stream.runner import RunnerOptions, run_stages
 from stream.stage import Issued, Stage
 
-__all__ = ["FORECAST_TOLERANCE", "RecordedReplay", "replay_recorded"]
+__all__ = ["WARMED_TOLERANCE", "RecordedReplay", "replay_recorded"]
 
-FORECAST_TOLERANCE = 0.0
-"""On the machine and with the programs of the recording, a replay gives the same bits."""
+WARMED_TOLERANCE = 1e-6
+"""Of forecasts where scans are not read from the beginning of the run: typical values and the
+estimate's starting point are then not quite the same. From the beginning it is 0: with the
+programs and on the kind of processor of the recording, a replay gives the same bits."""
 
+_LEFT_OUT = ("alarms",)
+"""A replay sends no alarms."""
 _RAW = ("scada.frame.v1", "meter.read.v1", "weather.v1")
 _CLOSING = 10 * MINUTE
 """How far beyond the end raw records are read, that all that was known by then comes out."""
@@ -59,8 +64,10 @@ class RecordedReplay:
         Scores of the replayed forecasts of the period.
     start, end
         The period compared, ns UTC.
+    scans_from
+        Event time from which scans were read, ns UTC: the beginning of the run, or later.
     records_in
-        Raw records that went in, from the beginning of the run on.
+        Raw records that went in.
     n_issues
         Forecast runs issued in the period.
     cold
@@ -75,6 +82,7 @@ class RecordedReplay:
     rows: Sequence[LeadRow]
     start: int
     end: int
+    scans_from: int
     records_in: int
     n_issues: int
     cold: Sequence[Partition]
@@ -90,10 +98,11 @@ def replay_recorded(
     namespace: str,
     start: int | None = None,
     end: int | None = None,
+    warm_up: int | None = None,
     speed: float | None = None,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> RecordedReplay:
-    """Run a recorded run's stages again from its beginning, and compare what came out.
+    """Run a recorded run's stages again, and compare what came out.
 
     Parameters
     ----------
@@ -105,6 +114,9 @@ def replay_recorded(
         Of the replay.
     start, end
         The period to compare, ns UTC; all that was recorded by default.
+    warm_up
+        How long before the period scans begin to be read, ns: then windows and states known before
+        it are those recorded. None reads from the beginning of the run.
     speed
         Event time per wall time within the period; None for as fast as it goes.
     on_progress
@@ -125,6 +137,13 @@ def replay_recorded(
     areas = len(scenario.register.areas)
     raw = _raw_partitions(settings.namespace, areas)
     first, last = _period(run, recorded, raw, start, end)
+    opening = find_opening(run, recorded, raw, first, warm_up)
+    first = first if opening.known_by is None else opening.known_by
+    if first >= last:
+        raise BadInputError(
+            f"this source has scans from {format_time(opening.scans_from)} on only; choose a "
+            "later --to, or another --source"
+        )
     scores = LeadScores(scenario.plan.hierarchy, scenario.plan.step, _LEADS)
     issues: list[int] = []
 
@@ -135,12 +154,24 @@ def replay_recorded(
 
     with replay_folder(run.directory / "replays" / namespace, namespace, areas) as folder:
         until = None if end is None else last + _CLOSING
-        log = ReplayLog(recorded, settings.namespace, folder.reader, namespace, raw, until=until)
+        fill_before(opening, run, folder.writer, namespace)
+        log = ReplayLog(
+            recorded,
+            settings.namespace,
+            folder.reader,
+            namespace,
+            raw,
+            begins=opening.begins,
+            until=until,
+        )
         outlet: Outlet = LogOutlet(folder.writer, namespace, issued)
+        if opening.known_by is not None:
+            outlet = OpeningOutlet(outlet, opening.known_by)
         if speed is not None:
             outlet = PacedOutlet(outlet, Pacing(speed, first))
 
-        n_records = sum(recorded.end_offset(p) - recorded.begin_offset(p) for p in raw)
+        begins = {place: recorded.begin_offset(place) for place in raw} | dict(opening.begins)
+        n_records = sum(recorded.end_offset(place) - begins[place] for place in raw)
 
         def progress(_: int) -> None:
             folder.file(log.consumed)
@@ -160,7 +191,8 @@ def replay_recorded(
         folder.finish(log.consumed)
     with Historian(run.directory / "historian") as was, Historian(folder.historian) as now:
         horizon = nanoseconds(settings.forecast.horizon)
-        products = list(_compared(was, now, first, last, horizon))
+        tolerance = 0.0 if opening.known_by is None else WARMED_TOLERANCE
+        products = list(_compared(was, now, first, last, horizon, tolerance))
         then, now_used = (model_versions(h, first, last + 1) for h in (was, now))
         truth_start, truth = replay_truth(now, scenario.plan, first, last)
     return RecordedReplay(
@@ -168,6 +200,7 @@ def replay_recorded(
         rows=scores.rows(truth_start, truth) if issues else [],
         start=first,
         end=last,
+        scans_from=opening.scans_from,
         records_in=log.records_in,
         n_issues=len(issues),
         cold=[place for place in raw if recorded.begin_offset(place) > 0],
@@ -213,7 +246,7 @@ def _stages(run: RunFile, scenario: Scenario, namespace: str) -> list[Stage[Any]
     """The stages of the run's services, with its settings, under another namespace."""
     settings = run.settings.model_copy(update={"namespace": namespace})
     renamed = run.model_copy(update={"settings": settings})
-    names = [name for role in STAGES_OF.values() for name in role]
+    names = [name for role in STAGES_OF.values() for name in role if name not in _LEFT_OUT]
     return [stage_named(name, renamed, scenario) for name in names]
 
 
@@ -244,7 +277,7 @@ def _period(
 
 
 def _compared(
-    was: Historian, now: Historian, first: int, last: int, horizon: int
+    was: Historian, now: Historian, first: int, last: int, horizon: int, tolerance: float
 ) -> Iterator[ProductDifferences]:
     """Compare product by product, a piece of the period at a time."""
     both = was, now
@@ -256,7 +289,7 @@ def _compared(
         for since, until in _pieces(both, kept_as, first, last, DAY):
             found.take(*(interval_values(h, kept_as, since, until, last) for h in both))
         yield found
-    found = ProductDifferences("forecast", FORECAST_TOLERANCE)
+    found = ProductDifferences("forecast", tolerance)
     for since, until in _pieces(both, HistoryClass.FORECASTS, first, last + 1, _AT_ONCE):
         found.take(*(forecast_values(h, since, until, horizon) for h in both))
     yield found

@@ -19,7 +19,7 @@ from console.log_access import open_reader
 from console.pacing import parse_speed
 from console.progress import share_progress
 from console.recorded_replay import replay_recorded
-from console.replay_period import moment
+from console.replay_period import duration, moment
 from console.replay_report import print_recorded, recorded_json
 from console.run_file import RunFile, read_run
 from console.settings import Settings, load_settings
@@ -35,6 +35,7 @@ def run_recorded(
     from_historian: bool,
     start: str | None,
     end: str | None,
+    warm_up: str | None,
     speed: str,
     namespace: str,
     directory: Path | None,
@@ -53,6 +54,7 @@ def run_recorded(
     """
     check_json_target(json_file)
     first, last, factor = moment("--from", start), moment("--to", end), parse_speed(speed)
+    before = duration("--warm-up", warm_up)
     settings = load_settings(config, directory=directory)
     try:
         Settings(namespace=namespace)
@@ -76,6 +78,7 @@ def run_recorded(
             namespace=namespace,
             start=first,
             end=last,
+            warm_up=before,
             speed=factor,
             on_progress=advance,
         )

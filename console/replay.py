@@ -56,6 +56,14 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    warm_up: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="Read the scans of a run from so long before --from; from its begin by default.",
+            show_default=False,
+        ),
+    ] = None,
     speed: Annotated[
         str,
         typer.Option(metavar="N|max", help="N times as fast as it happened, or no waiting."),
@@ -80,8 +88,9 @@ def replay(
             raise BadInputError(
                 "give the folder of a DATASET, or --source historian or kafka for a recorded run"
             )
-        if directory is not None:
-            raise BadInputError("--directory is of a recorded run: give --source with it")
+        for option, value in (("--directory", directory), ("--warm-up", warm_up)):
+            if value is not None:
+                raise BadInputError(f"{option} is of a recorded run: give --source with it")
         from console.replay_run import run_replay
 
         run_replay(
@@ -106,6 +115,7 @@ def replay(
         from_historian=source is Source.HISTORIAN,
         start=start,
         end=end,
+        warm_up=warm_up,
         speed=speed,
         namespace=namespace,
         directory=directory,

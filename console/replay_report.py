@@ -23,8 +23,8 @@ def print_recorded(console: Console, result: RecordedReplay, wall_s: float) -> N
     if result.rows:
         print_scores(console, result.rows)
     table = Table(title="Replayed against recorded", title_justify="left")
-    for name in ("product", "values", "different", "only recorded", "only replayed", "largest"):
-        table.add_column(name, justify="left" if name == "product" else "right")
+    for name in ("product", "values", "different", "gone", "new", "largest"):
+        table.add_column(name, justify="left" if name == "product" else "right", no_wrap=True)
     for product in result.products:
         counts = (
             product.compared, product.different, product.only_recorded, product.only_replayed,
@@ -49,6 +49,7 @@ def print_recorded(console: Console, result: RecordedReplay, wall_s: float) -> N
             highlight=False,
         )
     console.print(
+        f"scans read from {format_time(result.scans_from)} on; compared is "
         f"{format_time(result.start)} to {format_time(result.end)}: {result.records_in:,} records "
         f"in, {result.n_issues:,} issues, {wall_s:.1f} s; kept in {result.folder}",
         highlight=False,
@@ -71,6 +72,7 @@ def recorded_json(result: RecordedReplay, wall_s: float) -> dict[str, object]:
         },
         "from": format_time(result.start),
         "to": format_time(result.end),
+        "scans_from": format_time(result.scans_from),
         "cold": [f"{place.topic}/{place.number}" for place in result.cold],
         "issues": result.n_issues,
         "records_in": result.records_in,

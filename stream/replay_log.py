@@ -7,7 +7,7 @@ take in what those of the recorded one took in, and nothing is ever written besi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from records.errors import RecordError
@@ -15,9 +15,9 @@ from records.log import LogReader, LogRecord, Partition
 from records.tick import TICK_TYPE, decode_tick
 from records.topics import CATALOGUE, topic_name
 
-__all__ = ["ReplayLog", "last_tick_time"]
+__all__ = ["ReplayLog", "first_tick_time", "last_tick_time", "offset_at"]
 
-_LOOK_BACK = 50
+_AT_ONCE = 50
 
 
 class ReplayLog:
@@ -37,6 +37,9 @@ class ReplayLog:
         Namespace of the replay's topics.
     partitions
         Raw partitions to replay, under the recorded names.
+    begins
+        Offsets at which raw partitions begin, by their recorded names; all others begin with
+        the first record there is.
     until
         Event time, ns UTC: a raw partition ends with its first tick at or after it; None reads
         everything.
@@ -50,11 +53,13 @@ class ReplayLog:
         namespace: str,
         partitions: Iterable[Partition],
         *,
+        begins: Mapping[Partition, int] | None = None,
         until: int | None = None,
     ) -> None:
         self._recorded = recorded
         self._own = own
         self._until = until
+        self._begins = begins or {}
         self._source = {
             topic_name(namespace, name): topic_name(recorded_namespace, name)
             for name, topic in CATALOGUE.items()
@@ -62,7 +67,8 @@ class ReplayLog:
         }
         self._ends = {place: recorded.end_offset(place) for place in partitions}
         self.consumed: dict[Partition, int] = {}
-        """Offset last asked for, of each partition of the own log: all before were taken in."""
+        """Offset last asked for, of each partition of the own log: where one stage reads it, all
+        records before were taken in."""
         self.records_in = 0
         """Raw records read so far."""
 
@@ -76,7 +82,9 @@ class ReplayLog:
     def begin_offset(self, partition: Partition) -> int:
         """Return the smallest offset that can be read."""
         place = self._place(partition)
-        return (self._own if place is None else self._recorded).begin_offset(place or partition)
+        if place is None:
+            return self._own.begin_offset(partition)
+        return self._begins.get(place, self._recorded.begin_offset(place))
 
     def end_offset(self, partition: Partition) -> int:
         """Return the offset after the last record; of raw ones that known so far."""
@@ -120,11 +128,36 @@ class ReplayLog:
         return None if source is None else Partition(source, partition.number)
 
 
+def first_tick_time(log: LogReader, partition: Partition, offset: int) -> int | None:
+    """Event time (ns UTC) of the first tick at or after `offset`, None where there is none."""
+    past = log.end_offset(partition)
+    while offset < past:
+        for record in log.read(partition, offset, _AT_ONCE):
+            time = _tick_time(record)
+            if time is not None:
+                return time
+            offset = record.offset + 1
+    return None
+
+
+def offset_at(log: LogReader, partition: Partition, time_ns: int) -> int:
+    """Return the offset behind the last tick before `time_ns` (ns UTC): where reading begins."""
+    low, high = log.begin_offset(partition), log.end_offset(partition)
+    while low < high:
+        middle = (low + high) // 2
+        tick = first_tick_time(log, partition, middle)
+        if tick is not None and tick < time_ns:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 def last_tick_time(log: LogReader, partition: Partition) -> int | None:
     """Event time (ns UTC) of the last tick of a partition, None where there is none."""
     begin, past = log.begin_offset(partition), log.end_offset(partition)
     while past > begin:
-        first = max(begin, past - _LOOK_BACK)
+        first = max(begin, past - _AT_ONCE)
         for record in reversed(log.read(partition, first, past - first)):
             time = _tick_time(record)
             if time is not None:

@@ -11,9 +11,13 @@ from console.history import keep_history, training_set
 from forecasting.calendar import Calendar
 from forecasting.hierarchy import Hierarchy
 from ingest.twin.history import History
+from records.log import LogRecord
 from records.time import HOUR, MINUTE, parse_time
+from records.topics import topic_name
+from records.weather import WeatherQuantity, WeatherRecord, weather_record
 from storage.historian import Historian
 from storage.historian_writer import HistorianWriter
+from storage.recorder import Recorder
 from stream.forecast_plan import ForecastPlan
 
 START = parse_time("2014-03-01T22:00Z")
@@ -66,3 +70,18 @@ def test_a_plan_without_stations_needs_no_weather(kept: Path) -> None:
     with Historian(kept) as historian:
         training = training_set(historian, plan(stations=()), START, START + HOUR)
     assert training.temperatures.shape == (1, 0)
+
+
+def test_forecasts_that_a_run_recorded_later_are_no_observations(kept: Path) -> None:
+    topic, end = topic_name("demo", "weather.v1"), START + N_HOURS * HOUR
+    told = WeatherRecord(
+        "here", WeatherQuantity.TEMPERATURE, START, end, [START + 3 * HOUR], [-40.0]
+    )
+    sent = weather_record(topic, told, "gateway")
+    with HistorianWriter(kept) as writer:
+        recorder = Recorder(writer)
+        recorder.take([LogRecord(topic, 0, 0, end, sent.value, sent.key, sent.headers)])
+        recorder.flush()
+    with Historian(kept) as historian:
+        training = training_set(historian, plan(), START, end)
+    np.testing.assert_array_equal(training.temperatures[:, 0], [20, 21, 22, 23, 24])

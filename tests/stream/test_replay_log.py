@@ -9,7 +9,7 @@ from records.tick import tick_record
 from records.time import MINUTE
 from records.topics import topic_name
 from storage.memory_log import MemoryLog
-from stream.replay_log import ReplayLog, last_tick_time
+from stream.replay_log import ReplayLog, first_tick_time, last_tick_time, offset_at
 
 RAW, RAW_AGAIN = (topic_name(space, "scada.frame.v1") for space in ("live", "again"))
 WINDOWS, OWN = (topic_name(space, "window.5min.v1") for space in ("live", "again"))
@@ -76,3 +76,14 @@ def test_the_last_tick_is_found_behind_other_records(recorded: MemoryLog) -> Non
     recorded.flush()
     assert last_tick_time(recorded, PLACE) == 5 * MINUTE
     assert last_tick_time(recorded, Partition(RAW, 0)) is None
+
+
+def test_reading_can_begin_behind_the_last_tick_before_a_time(recorded: MemoryLog) -> None:
+    # Ticks of minutes 1, 3 and 5 are at the offsets 1, 3 and 5.
+    for time, offset in ((0, 0), (MINUTE, 0), (MINUTE + 1, 2), (3 * MINUTE, 2), (9 * MINUTE, 6)):
+        assert offset_at(recorded, PLACE, time) == offset
+    assert first_tick_time(recorded, PLACE, 2) == 3 * MINUTE
+    assert first_tick_time(recorded, PLACE, 6) is None
+    own = MemoryLog()
+    log = ReplayLog(recorded, "live", own, "again", [PLACE], begins={PLACE: 2})
+    assert log.begin_offset(Partition(RAW_AGAIN, 1)) == 2

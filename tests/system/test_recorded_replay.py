@@ -15,8 +15,9 @@ from threadpoolctl import threadpool_limits
 from console.log_access import open_reader, open_writer
 from console.main import run as gridcast
 from console.prepare import prepare
+from console.recorded_replay import replay_recorded
 from console.recorder_service import take_available
-from console.run_file import RunFile, write_run
+from console.run_file import RunFile, read_run, write_run
 from console.scenario import DEMO_START, read_scenario, twin_of
 from console.settings import Settings
 from console.stages import STAGES_OF, stage_named
@@ -26,6 +27,8 @@ from records.topics import topic_name
 from records.window import decode_window, window_record
 from storage.checkpoint_store import CheckpointStore
 from storage.filing import RECORDED_TOPICS
+from storage.historian import Historian
+from storage.historian_log import HistorianLog
 from storage.historian_writer import HistorianWriter
 from storage.recorder import Recorder
 from stream.outlet import LogOutlet
@@ -147,6 +150,35 @@ def test_a_period_within_it_replayed_from_the_topics_differs_nowhere(replay: Any
     assert ended.figures["issues"] == 2
 
 
+def test_a_stated_warm_up_reads_fewer_scans_and_finds_the_same_windows(replay: Any) -> None:
+    period = ("--from", "2014-11-09T16:00Z", "--warm-up", "PT1H")
+    ended = replay("--source", "historian", "--namespace", "short", *period)
+    assert ended.code == 0, ended.err
+    figures = ended.figures
+    assert figures["scans_from"] == "2014-11-09T15:00:00Z"
+    # 120 scans an hour of three areas, for three hours and not for five; and all other records.
+    assert 3 * 120 * 3 < figures["records_in"] < 3 * 120 * 5
+    found = counts(figures)
+    assert found["window"][0] >= 1168 * 23
+    assert found["window"][1] == found["meter interval"][1] == 0
+    forecast = next(row for row in figures["compared"] if row["product"] == "forecast")
+    assert forecast["tolerance"] == 1e-6
+    assert forecast["different"] == 0
+
+
+def test_a_source_without_the_beginning_goes_on_from_what_was_recorded(directory: Path) -> None:
+    made = read_run(directory / "run.json")
+    late = made.start + 2 * HOUR
+    with Historian(directory / "historian") as historian:
+        recorded = HistorianLog(historian, start=late - 10 * MINUTE)
+        result = replay_recorded(made, recorded, namespace="late")
+    assert (result.scans_from, result.start) == (late, late + HOUR)
+    scans = topic_name(SPACE, "scada.frame.v1")
+    assert {Partition(scans, area) for area in range(3)} <= set(result.cold)
+    assert result.n_issues == HOURS - 3
+    assert not any(product.only_recorded for product in result.products)
+
+
 def test_what_was_recorded_otherwise_is_told(replay: Any, directory: Path) -> None:
     place = Partition(topic_name(SPACE, "window.5min.v1"), 0)
     settings = Settings(namespace=SPACE, directory=directory)
@@ -182,6 +214,7 @@ def test_what_was_recorded_otherwise_is_told(replay: Any, directory: Path) -> No
         (("--source", "historian", "--namespace", "no good"), "--namespace"),
         (("--source", "kafka", "--from", "2015-01-01T00:00Z"), "nothing to compare"),
         (("--source", "historian", "--cadence", "PT1H"), "the cadence it had"),
+        (("--source", "historian", "--warm-up", "a day"), "--warm-up a day"),
         (("--source", "historian", "folder"), "--directory names"),
         (("--source", "historian", "--speed", "0"), "give a number above 0"),
     ],
