@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -179,7 +180,8 @@ def test_a_source_without_the_beginning_goes_on_from_what_was_recorded(directory
     assert not any(product.only_recorded for product in result.products)
 
 
-def test_what_was_recorded_otherwise_is_told(replay: Any, directory: Path) -> None:
+def test_what_was_recorded_otherwise_is_told(replay: Any, directory: Path, tmp_path: Path) -> None:
+    directory = shutil.copytree(directory, tmp_path / "copy")
     place = Partition(topic_name(SPACE, "window.5min.v1"), 0)
     settings = Settings(namespace=SPACE, directory=directory)
     reader = open_reader(settings)
@@ -196,7 +198,9 @@ def test_what_was_recorded_otherwise_is_told(replay: Any, directory: Path) -> No
         record = LogRecord(place.topic, 0, end, 1, forged.value, forged.key, dict(forged.headers))
         recorder.take([record])
         recorder.flush()
-    ended = replay("--source", "historian", "--to", "2014-11-09T15:00Z")
+    ended = replay(
+        "--source", "historian", "--directory", str(directory), "--to", "2014-11-09T15:00Z"
+    )
     assert ended.code == 0, ended.err
     assert ended.figures["differences_total"] == 1
     (difference,) = ended.figures["differences"]
