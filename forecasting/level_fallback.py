@@ -21,6 +21,7 @@ from forecasting.live import LiveState
 __all__ = ["LevelFallback", "level_fallback"]
 
 _SHRINK_DAYS = 0.125
+_PLAIN_SIGMAS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,9 @@ class LevelFallback:
 def level_fallback(
     fleet: Fleet, state: LiveState, tree: Hierarchy, ruptured: BoolArray, onset: IntArray
 ) -> LevelFallback | None:
-    """Return the fallback of the series that ruptured; None where none did.
+    """Return the fallback of the series that ruptured by more than three day-ahead errors.
+
+    None where none did.
 
     Parameters
     ----------
@@ -93,9 +96,22 @@ def level_fallback(
     mean = np.where(since, state.residuals, 0.0).sum(axis=0) / np.maximum(count, 1)
     little = _SHRINK_DAYS * fleet.calendar.n_instants
     offset = np.where(count > 0, mean * count / (count + little), 0.0)
+    ruptured = ruptured & _plain(fleet, state, offset)
+    offset = np.where(ruptured, offset, 0.0)
+    if not ruptured.any():
+        return None
     moved = _above(tree, ruptured)
     offset, since_when = _passed_on(fleet, state, tree, ruptured, moved, offset, onset)
     return LevelFallback(ruptured, moved, offset, since_when)
+
+
+def _plain(fleet: Fleet, state: LiveState, offset: FloatArray) -> BoolArray:
+    """Whether a step is beyond three day-ahead errors: a smaller one the model follows better."""
+    recent = state.loads[-fleet.calendar.n_instants :]
+    change = np.abs(recent - fleet.link.inverse(fleet.link.forward(recent) - offset))
+    known = np.isfinite(change)
+    mean = np.where(known, change, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.asarray(mean > _PLAIN_SIGMAS * np.sqrt(fleet.error_variance))
 
 
 def _above(tree: Hierarchy, ruptured: BoolArray) -> BoolArray:
