@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from console import dead_letters, forecast_show, topics
-from console.backtest import backtest
-from console.contingency import contingency
-from console.demo import demo
-from console.doctor import doctor
-from console.estimate import estimate
-from console.health import health
-from console.replay import replay
-from console.rupture import rupture
-from console.up import up
-from console.worker import worker
+from console.demo.demo import demo
+from console.demo.up import up
+from console.doctor.doctor import doctor
+from console.doctor.health import health
+from console.replays.replay import replay
+from console.services.worker import worker
+from console.studies.backtest import backtest
+from console.studies.contingency import contingency
+from console.studies.estimate import estimate
+from console.studies.rupture import rupture
+from console.topics import dead_letters, forecast_show, topics
 
 __all__ = ["app"]
 

@@ -54,8 +54,8 @@ def _unavailable() -> tuple[type[Exception], ...]:
     from redis import RedisError
 
     from console.errors import UnavailableError
-    from console.local_kafka import KafkaUnavailableError
-    from console.supervisor import ServiceDiedError
+    from console.services.local_kafka import KafkaUnavailableError
+    from console.services.supervisor import ServiceDiedError
     from storage.kafka_log_reader import KafkaReadError
     from storage.redis_server import RedisUnavailableError
     from storage.writer_lock import WriterLockedError

@@ -11,9 +11,9 @@ import jsonschema
 import pytest
 import yaml
 
-from console.run_file import RunFile
-from console.scenario import DEMO_START, MOST_DAYS
-from console.worker import Role
+from console.services.run_file import RunFile
+from console.services.scenario import DEMO_START, MOST_DAYS
+from console.services.worker import Role
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = ROOT / "tests" / "golden" / "compose-spec.json"
@@ -107,7 +107,7 @@ def test_the_image_holds_every_package(services: dict[str, Any]) -> None:
 
 
 def test_both_files_name_one_version_of_kafka_and_of_uv(services: dict[str, Any]) -> None:
-    from console.local_kafka import KAFKA_VERSION
+    from console.services.local_kafka import KAFKA_VERSION
 
     assert services["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
     wanted = re.search(r"UV_VERSION +:= (\S+)", (ROOT / "Makefile").read_text())

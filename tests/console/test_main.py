@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import typer
 
-from console import topics
 from console.commands import app
 from console.errors import BadInputError, UnavailableError
+from console.topics import topics
 from ingest.dataset.errors import DatasetError, Problem
 
 ROOT = Path(__file__).parents[2]

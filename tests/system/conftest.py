@@ -14,7 +14,7 @@ import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from console.local_kafka import KafkaUnavailableError, LocalKafka
+from console.services.local_kafka import KafkaUnavailableError, LocalKafka
 
 
 @pytest.fixture(scope="session")

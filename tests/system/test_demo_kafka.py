@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from console.gateway import ForecastBound
-from console.local_kafka import LocalKafka
 from console.log_access import open_reader, open_writer
-from console.pipeline import Pipeline
-from console.prepare import create_topics, prepare
-from console.run_file import RunFile, write_run
-from console.scenario import DEMO_START
+from console.services.gateway import ForecastBound
+from console.services.local_kafka import LocalKafka
+from console.services.pipeline import Pipeline
+from console.services.prepare import create_topics, prepare
+from console.services.run_file import RunFile, write_run
+from console.services.scenario import DEMO_START
+from console.services.supervisor import Service, Supervisor
 from console.settings import Addresses, CheckpointSettings, Settings
-from console.supervisor import Service, Supervisor
 from ingest.gateway import Gateway
 from ingest.network_files import read_case
 from ingest.twin.twin import Twin, TwinSettings

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 
-from console.local_kafka import LocalKafka
+from console.services.local_kafka import LocalKafka
 from records.log import Outgoing, Partition
 from records.topics import topic_name
 from storage.kafka_connection import KafkaConnection

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from console.local_kafka import LocalKafka
+from console.services.local_kafka import LocalKafka
 from storage.kafka_checkpoints import CheckpointTooLargeError, KafkaCheckpoints
 from storage.kafka_connection import KafkaConnection
 from storage.kafka_log_writer import MAX_RECORD_BYTES

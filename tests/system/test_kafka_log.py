@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
 
-from console.local_kafka import LocalKafka
+from console.services.local_kafka import LocalKafka
 from records.log import LogWriter, OffsetOutOfRangeError, Outgoing, Partition
 from storage.kafka_connection import KafkaConnection
 from storage.kafka_log_reader import KafkaLogReader

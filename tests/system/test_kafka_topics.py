@@ -6,7 +6,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from console.local_kafka import LocalKafka
+from console.services.local_kafka import LocalKafka
 from records.topics import CATALOGUE
 from storage.kafka_connection import KafkaConnection
 from storage.kafka_log_reader import KafkaLogReader

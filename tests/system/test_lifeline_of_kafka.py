@@ -14,7 +14,7 @@ pytestmark = pytest.mark.broker
 _OWNER = """
 import sys
 from pathlib import Path
-from console.local_kafka import LocalKafka
+from console.services.local_kafka import LocalKafka
 broker = LocalKafka(Path(sys.argv[1]))
 broker.start()
 print(broker.pid, flush=True)

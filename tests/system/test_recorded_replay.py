@@ -15,13 +15,13 @@ from threadpoolctl import threadpool_limits
 
 from console.log_access import open_reader, open_writer
 from console.main import run as gridcast
-from console.prepare import prepare
-from console.recorded_replay import replay_recorded
-from console.recorder_service import take_available
-from console.run_file import RunFile, read_run, write_run
-from console.scenario import DEMO_START, read_scenario, twin_of
+from console.replays.recorded_replay import replay_recorded
+from console.services.prepare import prepare
+from console.services.recorder_service import take_available
+from console.services.run_file import RunFile, read_run, write_run
+from console.services.scenario import DEMO_START, read_scenario, twin_of
+from console.services.stages import STAGES_OF, stage_named
 from console.settings import Settings
-from console.stages import STAGES_OF, stage_named
 from records.log import LogRecord, Partition
 from records.time import HOUR, MINUTE, parse_time
 from records.topics import topic_name

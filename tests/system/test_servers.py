@@ -11,7 +11,7 @@ import redis
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
-from console.local_kafka import KafkaUnavailableError, LocalKafka
+from console.services.local_kafka import KafkaUnavailableError, LocalKafka
 
 pytestmark = pytest.mark.broker
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from console.log_access import open_reader, open_writer
-from console.run_file import read_run
-from console.scenario import read_scenario
-from console.stages import STAGES_OF, stage_named
+from console.services.run_file import read_run
+from console.services.scenario import read_scenario
+from console.services.stages import STAGES_OF, stage_named
 from storage.checkpoint_store import CheckpointStore
 from stream.outlet import LogOutlet
 from stream.runner import RunnerOptions, run_stages

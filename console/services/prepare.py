@@ -1,0 +1,56 @@
+"""What must be there before a run starts: network, topics, and history to train on."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import structlog
+
+from console.json_file import write_json
+from console.log_access import kafka_connection
+from console.services.history import keep_history
+from console.services.run_file import RunFile
+from console.services.scenario import HISTORY_START, make_network, twin_of
+from records.topics import CATALOGUE, Partitioning, topic_name
+from storage.embedded_log import EmbeddedLogWriter
+from storage.historian_writer import HistorianWriter
+
+__all__ = ["create_topics", "prepare"]
+
+_DONE = "prepared.json"
+
+_logger = structlog.get_logger(__name__)
+
+
+def prepare(run: RunFile, _stop: threading.Event) -> None:
+    """Make the network, the topics and the history of a run, unless they are there already."""
+    done = run.directory / _DONE
+    if done.exists():
+        _logger.info("prepared_before")
+        return
+    twin = twin_of(run, make_network(run))
+    create_topics(run, len(twin.area_names))
+    history = twin.history(HISTORY_START, run.start)
+    writer = HistorianWriter(run.directory / "historian", durable=run.settings.checkpoint.durable)
+    try:
+        kept = keep_history(history, writer, time.time_ns())
+    finally:
+        writer.close()
+    write_json(done, {"points": len(twin.register.points), "history_values": kept})
+    _logger.info("prepared", points=len(twin.register.points), history_values=kept)
+
+
+def create_topics(run: RunFile, areas: int) -> None:
+    """Create the topics of the run's namespace where they are missing."""
+    settings = run.settings
+    connection = kafka_connection(settings)
+    if connection is not None:
+        from storage.kafka_topics import create_topics as create_in_kafka
+
+        create_in_kafka(connection, settings.namespace, areas)
+        return
+    with EmbeddedLogWriter(settings.directory / "log") as writer:
+        for topic in CATALOGUE.values():
+            count = areas if topic.partitioning is Partitioning.AREA else 1
+            writer.claim(topic_name(settings.namespace, topic.name), range(count))

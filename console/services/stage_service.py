@@ -1,0 +1,112 @@
+"""The services that run stages: in one process over the embedded log, or as Faust workers."""
+
+from __future__ import annotations
+
+import threading
+
+from console.errors import BadInputError
+from console.log_access import kafka_connection, open_reader, open_writer
+from console.redis_access import open_redis
+from console.services.heartbeat import instance_name
+from console.services.retention import Retention
+from console.services.run_file import RunFile
+from console.services.scenario import read_scenario
+from console.services.service_outlet import ServiceOutlet, SlottedWriter
+from console.services.stages import STAGES_OF, slots_of, stage_named, written_by
+from storage.checkpoint_store import CheckpointStore
+from storage.kafka_connection import KafkaConnection
+from stream.keeper import Checkpoints
+from stream.runner import RunnerOptions, run_stages
+
+__all__ = ["run_forecaster", "run_processor", "run_worker"]
+
+
+def run_processor(run: RunFile, stop: threading.Event) -> None:
+    """Validate, impute, aggregate and meter, over the embedded log."""
+    _run_together("processor", run, stop)
+
+
+def run_forecaster(run: RunFile, stop: threading.Event) -> None:
+    """Estimate the state and forecast, over the embedded log."""
+    _run_together("forecaster", run, stop)
+
+
+def _run_together(role: str, run: RunFile, stop: threading.Event) -> None:
+    settings = run.settings
+    scenario = read_scenario(run)
+    stages = [stage_named(name, run, scenario) for name in STAGES_OF[role]]
+    reader, client = open_reader(settings), open_redis(settings)
+    log = open_writer(settings)
+    retention = Retention(log, written_by(role, run, scenario))
+    writer = SlottedWriter(log, slots_of(role, run, scenario))
+    outlet = ServiceOutlet(writer, client, settings.namespace, role)
+    checkpoints = CheckpointStore(
+        run.directory / "checkpoints", durable=settings.checkpoint.durable
+    )
+    options = RunnerOptions(checkpoint_every=settings.checkpoint.every)
+    try:
+        run_stages(
+            stages,
+            reader,
+            outlet,
+            checkpoints,
+            options=options,
+            stop=stop.is_set,
+            on_progress=lambda _: retention.apply_now_and_then(),
+        )
+    finally:
+        writer.close()
+        reader.close()
+        client.close()
+
+
+def run_worker(name: str, run: RunFile, instance: int) -> None:
+    """Run one stage as a Faust worker until SIGTERM, which Faust takes itself.
+
+    Parameters
+    ----------
+    name
+        Of the stage.
+    run
+        The run.
+    instance
+        Number of this worker among those of its stage. Kafka shuts a worker out when another
+        comes under its number.
+
+    Raises
+    ------
+    BadInputError
+        When no Kafka is named.
+    """
+    from stream.faust_worker import FaustOptions, run_faust
+
+    settings = run.settings
+    connection = kafka_connection(settings)
+    if connection is None:
+        raise BadInputError(f"worker {name} needs KAFKA_BOOTSTRAP_SERVERS")
+    stage = stage_named(name, run, read_scenario(run))
+    writer, client = open_writer(settings), open_redis(settings)
+    outlet = ServiceOutlet(writer, client, settings.namespace, instance_name(name, instance))
+    checkpoints = _checkpoints(run, connection)
+    options = FaustOptions(
+        connection,
+        group=f"gridcast.{settings.namespace}.{name}",
+        instance=f"{name}-{instance}",
+        checkpoint_every=settings.checkpoint.every,
+    )
+    try:
+        code = run_faust(stage, options, outlet, checkpoints)
+    finally:
+        writer.close()
+        client.close()
+    if code:
+        raise SystemExit(code)
+
+
+def _checkpoints(run: RunFile, connection: KafkaConnection) -> Checkpoints:
+    settings = run.settings
+    if settings.checkpoint.place == "topic":
+        from storage.kafka_checkpoints import KafkaCheckpoints
+
+        return KafkaCheckpoints(connection, settings.namespace)
+    return CheckpointStore(run.directory / "checkpoints", durable=settings.checkpoint.durable)

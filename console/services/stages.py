@@ -1,0 +1,91 @@
+"""The stages of a run by name, made from its settings and its scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from console.services.history import training_set
+from console.services.run_file import RunFile
+from console.services.scenario import HISTORY_START, Scenario
+from console.settings import nanoseconds
+from records.log import Partition
+from records.topics import topic_name
+from storage.historian import Historian
+from stream.alarms import AlarmSettings, AlarmStage
+from stream.area import AreaSettings, AreaStage
+from stream.estimation import EstimationStage
+from stream.forecast_stage import ForecastStage
+from stream.imputation import FillLimits
+from stream.meter_check import CheckLimits
+from stream.metering import MeteringSettings, MeteringStage
+from stream.stage import Stage
+
+__all__ = ["STAGES_OF", "slots_of", "stage_named", "written_by"]
+
+STAGES_OF: dict[str, tuple[str, ...]] = {
+    "processor": ("area", "metering"),
+    "forecaster": ("estimation", "alarms", "forecast"),
+}
+"""Stages that share a process over the embedded log; over Kafka each has its own."""
+
+
+def stage_named(name: str, run: RunFile, scenario: Scenario) -> Stage[Any]:
+    """Return a stage of the run."""
+    space = run.settings.namespace
+    if name == "area":
+        return AreaStage(space, scenario.register, scenario.clock, _area_settings(run))
+    if name == "metering":
+        return MeteringStage(space, MeteringSettings(check=CheckLimits()))
+    if name == "estimation":
+        return EstimationStage(space, scenario.network, scenario.register)
+    if name == "alarms":
+        return AlarmStage(space, scenario.network, scenario.register, _alarm_settings(run))
+    if name == "forecast":
+        with Historian(run.directory / "historian") as historian:
+            training = training_set(historian, scenario.plan, HISTORY_START, run.start)
+        return ForecastStage(space, scenario.plan, training)
+    raise ValueError(f"there is no stage {name!r}")
+
+
+def slots_of(role: str, run: RunFile, scenario: Scenario) -> Mapping[str, int]:
+    """Partitions that a process writes instead of those its stages name.
+
+    Only over the embedded log, where the processor holds the partitions of the areas and the
+    first of the dead letters.
+    """
+    if role != "forecaster":
+        return {}
+    space, areas = run.settings.namespace, len(scenario.register.areas)
+    return {
+        topic_name(space, "dead-letter.v1"): 1,
+        topic_name(space, "finding.v1"): areas,
+    }
+
+
+def written_by(role: str, run: RunFile, scenario: Scenario) -> list[Partition]:
+    """Partitions of the embedded log that a process fills."""
+    space, areas = run.settings.namespace, range(len(scenario.register.areas))
+    if role == "processor":
+        by_area = ("scada.view.v1", "window.5min.v1", "meter.interval.v1", "finding.v1")
+        names = [(name, area) for name in by_area for area in areas]
+        return [Partition(topic_name(space, n), a) for n, a in (*names, ("dead-letter.v1", 0))]
+    single = ("network.state.v1", "network.alarm.v1", "forecast.v1", "monitor.rupture.v1")
+    own = [Partition(topic_name(space, name), 0) for name in single]
+    return own + [Partition(*slot) for slot in slots_of(role, run, scenario).items()]
+
+
+def _alarm_settings(run: RunFile) -> AlarmSettings:
+    alarms = run.settings.alarms
+    return AlarmSettings(screen_every=alarms.screen_every, acts=alarms.operator_acts)
+
+
+def _area_settings(run: RunFile) -> AreaSettings:
+    scada = run.settings.scada
+    held_for = nanoseconds(scada.held_for)
+    return replace(
+        AreaSettings(),
+        disorder=nanoseconds(scada.allowed_disorder),
+        fill=FillLimits(switch_age=held_for),
+    )

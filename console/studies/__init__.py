@@ -1,0 +1,1 @@
+"""Commands from files to files: estimates, outages, ruptures, backtests."""

@@ -1,0 +1,1 @@
+"""Looking at what travels: topics, forecasts, dead letters."""

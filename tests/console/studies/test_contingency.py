@@ -1,0 +1,166 @@
+"""`gridcast contingency`: outages ranked, split networks listed, nothing shown as 0 %."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from ingest.network_files import read_case, write_case
+from network.model import Network
+from network.power_flow import PowerFlow
+from network.published.ieee118 import with_published_data
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "ieee14.m"
+FILES = ("--out", "out.parquet", "--json", "s.json")
+
+
+def summary() -> dict[str, Any]:
+    return json.loads(Path("s.json").read_text())
+
+
+def without(network: Network, branch: int, v: np.ndarray) -> np.ndarray:
+    status = np.arange(network.n_branch) != branch
+    return PowerFlow(network.with_branch_status(status)).solution(v0=v).s_from_mva
+
+
+@pytest.fixture
+def rated14(gridcast: Any) -> Network:
+    """The 14-bus case with a rating of 80 MVA but for the first branch, in case14.m."""
+    lines = GOLDEN.read_text().splitlines()
+    first = next(row for row, line in enumerate(lines) if line.startswith("mpc.branch")) + 1
+    for row in range(first + 1, first + 20):
+        words = lines[row].strip().split("\t")
+        words[5] = "80"
+        lines[row] = "\t".join(words)
+    Path("case14.m").write_text("\n".join(lines))
+    return read_case("case14.m")
+
+
+def study(gridcast: Any, scan: Any, *more: str, case: str = "case14.m") -> Any:
+    pq.write_table(scan.table(), "scan.parquet")
+    source = ("--network", case, "--scan", "scan.parquet")
+    return gridcast("contingency", *source, *FILES, *more)
+
+
+def test_overloads_are_ranked_and_confirmed_by_ac(
+    gridcast: Any, scan_of: Any, rated14: Network
+) -> None:
+    scan = scan_of(rated14, noise=0.0)
+    ended = study(gridcast, scan)
+    assert ended.code == 0, ended.err
+    out = pd.read_parquet("out.parquet")
+    assert list(out.columns) == [
+        *("contingency_id", "kind", "result", "element_id", "p_from_mw", "loading_percent"),
+        *("limit_mva", "method", "rank"),
+    ]
+    assert out["rank"].tolist() == list(range(1, len(out) + 1))
+    over = out[out["element_id"].notna()]
+    assert over["loading_percent"].is_monotonic_decreasing
+    assert (over["loading_percent"] >= 100).all() and (over["limit_mva"] == 80).all()
+    by_branch = over[(over["kind"] == "branch") & (over["method"] == "ac")]
+    assert len(by_branch) > 0
+    for row in by_branch.itertuples():
+        s = without(rated14, int(row.contingency_id.removeprefix("branch:")), scan.v)
+        assert row.p_from_mw == pytest.approx(s.real[int(row.element_id)], abs=0.05)
+        assert row.loading_percent >= 100 * abs(s[int(row.element_id)]) / 80 - 0.1
+
+
+def test_outages_that_split_are_listed_and_unrated_branches_told_once(
+    gridcast: Any, scan_of: Any, rated14: Network
+) -> None:
+    ended = study(gridcast, scan_of(rated14))
+    told, out = summary(), pd.read_parquet("out.parquet")
+    # Bus 8 hangs on branch 13 (7-8) alone.
+    assert told["islanding"] == [{"id": "branch:13", "buses": ["8"]}]
+    split = out[out["result"] == "islands"]
+    assert split["contingency_id"].tolist() == ["branch:13"]
+    assert split["loading_percent"].isna().all()
+    assert told["unrated"] == ["0"]
+    assert "0" not in set(out["element_id"])
+    assert [f["ids"] for f in told["findings"] if "rating" in f["message"]] == [["0"]]
+    assert ended.out.count("no rating") == 1
+    # 20 branches and the generator at bus 2; the units at 3, 6 and 8 give nothing, and the
+    # slack takes up what is missing.
+    assert told["contingencies"] == 21
+    assert told["overloads"] == out["element_id"].notna().sum()
+    assert told["seconds"] > 0
+
+
+def test_a_state_gives_what_its_scan_gives(gridcast: Any, scan_of: Any, rated14: Network) -> None:
+    study(gridcast, scan_of(rated14))
+    by_scan = pd.read_parquet("out.parquet")
+    source = ("--network", "case14.m", "--scan", "scan.parquet", "--out", "state.parquet")
+    assert gridcast("estimate", *source).code == 0
+    source = ("--network", "case14.m", "--state", "state.parquet")
+    assert gridcast("contingency", *source, *FILES).code == 0
+    pd.testing.assert_frame_equal(pd.read_parquet("out.parquet"), by_scan)
+
+
+def test_a_lost_generator_is_taken_up_by_the_slack(
+    gridcast: Any, scan_of: Any, rated14: Network
+) -> None:
+    scan = scan_of(rated14, noise=0.0)
+    study(gridcast, scan, "--all-flows", "all.parquet", "--ac", "0")
+    flows = pd.read_parquet("all.parquet")
+    lost = flows[flows["contingency_id"] == "gen:1"].set_index("branch_id")["p_from_mw"]
+    before = PowerFlow(rated14).solution().s_from_mva.real
+    # The 40 MW of the unit at bus 2 come over branches 0 and 1, the two that leave bus 1.
+    assert (lost["0"] + lost["1"]) - (before[0] + before[1]) == pytest.approx(40.0, abs=1e-3)
+    assert set(pd.read_parquet("out.parquet")["method"]) == {"dc"}
+
+
+def test_every_flow_is_near_that_of_an_ac_solution(gridcast: Any, scan_of: Any) -> None:
+    if importlib.util.find_spec("pandapower") is None:
+        pytest.skip("needs pandapower, the 'demo' extra")
+    network = with_published_data(read_case("pandapower:case118"))
+    write_case(network, "case118.toml")
+    scan = scan_of(network)
+    ended = study(gridcast, scan, "--all-flows", "all.parquet", case="case118.toml")
+    assert ended.code == 0, ended.err
+    flows = pd.read_parquet("all.parquet").set_index(["contingency_id", "branch_id"])
+    before = PowerFlow(network).solution().s_from_mva.real
+    off = []
+    for row in range(0, 170, 17):
+        name = f"branch:{network.branches.id[row]}"
+        exact = without(network, row, scan.v).real
+        moved = np.flatnonzero(np.abs(exact - before) > 5)
+        told = flows.loc[name, "p_from_mw"][network.branches.id[moved]].to_numpy()
+        off.append(np.abs(told - exact[moved]))
+    assert np.quantile(np.concatenate(off), 0.95) < 4
+    assert len(summary()["islanding"]) == 9
+    assert summary()["solved_in_ac"] == 20
+    out = pd.read_parquet("out.parquet")
+    assert {"gen", "branch"} == set(out["kind"])
+
+
+def test_a_scan_without_a_state_ends_with_3(gridcast: Any, scan_of: Any, rated14: Network) -> None:
+    scan = scan_of(rated14)
+    scan.columns["quality"] = ["good", *["missing"] * 121]
+    ended = study(gridcast, scan)
+    assert ended.code == 3
+    assert not Path("out.parquet").exists()
+
+
+def test_bad_states_are_refused(gridcast: Any, scan_of: Any, rated14: Network) -> None:
+    call = ("contingency", "--network", "case14.m", *FILES)
+    ended = gridcast(*call)
+    assert ended.code == 2 and "--state STATE or --scan SCAN" in ended.err
+    state = pd.DataFrame({"bus_id": [str(n) for n in range(1, 15)], "v_pu": 1.0, "angle_deg": 0.0})
+    for spoilt, told in (
+        (state.iloc[:12], "no row for 2 buses: 13, 14"),
+        (state.replace({"bus_id": {"3": "x"}}), "row 3: the case has no bus 'x'"),
+        (state.assign(v_pu=0.0), "row 1: bus 1: v_pu 0"),
+        (state.drop(columns="v_pu"), "column 'v_pu' is missing"),
+    ):
+        spoilt.to_parquet("state.parquet")
+        ended = gridcast(*call, "--state", "state.parquet")
+        assert ended.code == 2
+        assert told in ended.err
+    assert not Path("out.parquet").exists() and not Path("s.json").exists()
