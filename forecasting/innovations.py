@@ -160,7 +160,7 @@ def _robust_fit(inputs: FloatArray, target: FloatArray) -> tuple[float, FloatArr
     centre = float(np.median(target))
     X, y = inputs - centre, target - centre
     ridge = 1e-6 * max(float(y.var()), 1e-12) * len(y) * np.eye(X.shape[1])
-    weight = np.ones(len(y))
+    weight: FloatArray = np.ones(len(y))
     slopes = np.zeros(X.shape[1])
     for _ in range(_ROUNDS):
         weighted = X * weight[:, None]
@@ -174,9 +174,9 @@ def _robust_fit(inputs: FloatArray, target: FloatArray) -> tuple[float, FloatArr
 def _instant_scale(raw: FloatArray, per_day: int) -> FloatArray:
     """Robust standard deviation of each instant over the days before, smoothed over the clock."""
     days = -(-len(raw) // per_day)
-    table = np.full(days * per_day, np.nan)
-    table[: len(raw)] = np.abs(raw)
-    table = table.reshape(days, per_day)
+    flat = np.full(days * per_day, np.nan)
+    flat[: len(raw)] = np.abs(raw)
+    table: FloatArray = flat.reshape(days, per_day)
     out = np.full(table.shape, np.nan)
     reach = per_day // 24
     around = np.arange(-reach, reach + 1)
@@ -196,4 +196,4 @@ def _instant_scale(raw: FloatArray, per_day: int) -> FloatArray:
                 )
                 last = 1.4826 * np.maximum(own[neighbours].mean(axis=1), 0.3 * overall)
         out[day] = last
-    return np.maximum(out.reshape(-1)[: len(raw)], 1e-12)
+    return np.asarray(np.maximum(out.reshape(-1)[: len(raw)], 1e-12))
