@@ -161,7 +161,7 @@ def _robust_fit(inputs: FloatArray, target: FloatArray) -> tuple[float, FloatArr
     X, y = inputs - centre, target - centre
     ridge = 1e-6 * max(float(y.var()), 1e-12) * len(y) * np.eye(X.shape[1])
     weight: FloatArray = np.ones(len(y))
-    slopes = np.zeros(X.shape[1])
+    slopes: FloatArray = np.zeros(X.shape[1])
     for _ in range(_ROUNDS):
         weighted = X * weight[:, None]
         slopes = np.linalg.solve(weighted.T @ X + ridge, weighted.T @ y)
