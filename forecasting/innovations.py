@@ -164,7 +164,7 @@ def _robust_fit(inputs: FloatArray, target: FloatArray) -> tuple[float, FloatArr
     slopes: FloatArray = np.zeros(X.shape[1])
     for _ in range(_ROUNDS):
         weighted = X * weight[:, None]
-        slopes = np.linalg.solve(weighted.T @ X + ridge, weighted.T @ y)
+        slopes = np.asarray(np.linalg.solve(weighted.T @ X + ridge, weighted.T @ y), np.float64)
         left = np.abs(y - X @ slopes)
         limit = _HUBER * max(1.4826 * float(np.median(left)), 1e-12)
         weight = np.minimum(1.0, limit / np.maximum(left, 1e-12))
