@@ -67,6 +67,9 @@ class KafkaLogReader:
             max_partition_fetch_bytes=_FETCH_BYTES,
             receive_message_max_bytes=4 * MAX_RECORD_BYTES,
             fetch_max_wait_ms=100,
+            # With fetch sessions a partition that was paused may never be fetched again
+            # (kafka-python issue 2575).
+            enable_incremental_fetch_sessions=False,
             max_poll_records=_BUFFERED_RECORDS,
             allow_auto_create_topics=False,
             request_timeout_ms=int(timeout_s * 1000),
