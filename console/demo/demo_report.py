@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,11 +16,18 @@ from console.demo.telemetry_scores import ImputationScore
 from console.services.run_file import RunFile
 from records.alarm import AlarmKind
 
-__all__ = ["print_report"]
+__all__ = ["print_report", "program_name"]
 
 
-def print_report(run: RunFile, figures: DemoFigures, wall_s: float, *, keep: bool) -> None:
-    """Print the figures of a demo."""
+def print_report(
+    run: RunFile,
+    figures: DemoFigures,
+    wall_s: float,
+    *,
+    keep: bool,
+    program: str = "gridcast",
+) -> None:
+    """Print the figures of a demo, and commands to copy that begin with `program`."""
     console = Console(highlight=False)
     console.print(f"\n[bold]gridcast demo[/]: {run.days} days of scans in {wall_s:.0f} s\n")
     table = Table.grid(padding=(0, 2))
@@ -29,7 +38,7 @@ def print_report(run: RunFile, figures: DemoFigures, wall_s: float, *, keep: boo
         table.add_row(*row)
     console.print(table)
     console.print(_scores(figures))
-    console.print(_next_steps(run, keep), soft_wrap=True)
+    console.print(_next_steps(run, keep, program), soft_wrap=True)
 
 
 def _rows(figures: DemoFigures) -> list[tuple[str, str, str]]:
@@ -94,7 +103,7 @@ def _scores(figures: DemoFigures) -> Table:
     return table
 
 
-def _next_steps(run: RunFile, keep: bool) -> str:
+def _next_steps(run: RunFile, keep: bool, program: str) -> str:
     options = f" --directory {_shown(run.directory)}"
     if run.settings.namespace != "demo":
         options += f" --namespace {run.settings.namespace}"
@@ -114,14 +123,21 @@ def _next_steps(run: RunFile, keep: bool) -> str:
         ]
     address = f"KAFKA_BOOTSTRAP_SERVERS={servers} " if servers else ""
     lines = ["[bold]Where to look next[/]"]
-    lines += [f"  {address}{command}{options}" for command in commands]
+    lines += [
+        f"  {address}{command.replace('gridcast', program, 1)}{options}" for command in commands
+    ]
     lines.append(f"  the services' logs: {_shown(run.directory)}/logs")
     servers_kept = "Redis and Kafka" if own_kafka else "Redis"
     if keep:
         lines.append(f"{servers_kept} up until Ctrl-C; use another terminal.")
     else:
-        lines.append(f"`gridcast demo --keep` leaves {servers_kept} up, to look around.")
+        lines.append(f"`{program} demo --keep` leaves {servers_kept} up, to look around.")
     return "\n".join(lines)
+
+
+def program_name() -> str:
+    """The command as it can be copied: by its path where it is not on the search path."""
+    return "gridcast" if shutil.which("gridcast") else _shown(Path(sys.argv[0]).absolute())
 
 
 def _shown(path: Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from redis import Redis, RedisError
 
 from console.demo.demo_figures import read_figures
-from console.demo.demo_report import print_report
+from console.demo.demo_report import print_report, program_name
 from console.demo.packages import check_demo_packages
 from console.errors import BadInputError, UnavailableError
 from console.json_file import check_json_target, write_json
@@ -87,7 +87,7 @@ def run_demo(
         wall_s = time.monotonic() - began
         if json_file is not None:
             write_json(json_file, figures.as_json(wall_s))
-        print_report(run, figures, wall_s, keep=keep)
+        print_report(run, figures, wall_s, keep=keep, program=program_name())
         reader.close()
         client.close()
         while keep:
