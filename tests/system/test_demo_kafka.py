@@ -130,10 +130,6 @@ def logs_of(run: RunFile) -> str:
     return "\n".join(f"{path.name}: {path.read_text()[-1500:]}" for path in logs)
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="one run with these very moments was not through after 150 s, the cause is not known",
-)
 def test_killed_workers_leave_the_results_of_an_undisturbed_run(
     kafka: LocalKafka,
     redis_server: str,
