@@ -70,7 +70,7 @@ class ForecastPlan:
     residual: str = "batched"
     settle: int = DAY
     quality_steps: int = 24
-    switch_on_rupture: bool = True
+    switch_on_rupture: bool = False
 
     def __post_init__(self) -> None:
         if self.cadence % self.calendar.step_ns:
