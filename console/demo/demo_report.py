@@ -137,7 +137,10 @@ def _next_steps(run: RunFile, keep: bool, program: str) -> str:
 
 def program_name() -> str:
     """The command as it can be copied: by its path where it is not on the search path."""
-    return "gridcast" if shutil.which("gridcast") else _shown(Path(sys.argv[0]).absolute())
+    here = Path(sys.argv[0])
+    if here.name != "gridcast" or shutil.which("gridcast"):
+        return "gridcast"
+    return _shown(here.absolute())
 
 
 def _shown(path: Path) -> str:
