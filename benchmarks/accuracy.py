@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+from _report import shared_data
 from forecast_cases import Case, gefcom2012, victoria
 
 from forecasting.aggregation import aggregate, lead_bands
@@ -204,7 +205,7 @@ def run_case(case: Case) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=shared_data())
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--cases", nargs="+", default=["VIC", "GEF"], choices=["VIC", "GEF"])
     arguments = parser.parse_args()

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from _report import shared_data
 
 from forecasting.rupture_finding import Finding
 from forecasting.rupture_scan import scan
@@ -129,7 +130,7 @@ def eia(data: Path) -> tuple[dict[str, np.ndarray], int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=shared_data())
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=10)
     arguments = parser.parse_args()
