@@ -10,10 +10,7 @@ drawing whole weeks. DIR holds the folders aus_elec and gefcom2012_load.
 """
 
 import argparse
-import json
 import os
-import platform
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-from _report import shared_data
+from _report import shared_data, write_report
 from forecast_cases import Case, gefcom2012, victoria
 
 from forecasting.aggregation import aggregate, lead_bands
@@ -210,17 +207,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", default=["VIC", "GEF"], choices=["VIC", "GEF"])
     arguments = parser.parse_args()
     read = {"VIC": victoria, "GEF": gefcom2012}
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
     report: dict[str, Any] = {
-        "machine": {"cores": os.cpu_count(), "cpu": platform.processor() or platform.machine()},
-        "versions": {"python": platform.python_version(), "numpy": np.__version__},
-        "commit": commit,
         "cases": {},
     }
     for name in arguments.cases:
@@ -231,9 +218,7 @@ def main() -> None:
             figures = "  ".join(f"{lead} {v['mape']:.3f}" for lead, v in row.items())
             print(f"  {method:18s} {figures}")
         print(f"  quantiles {result['gam_ar_quantiles']}  {result['seconds']:.0f} s", flush=True)
-    partial = arguments.json.with_suffix(".partial")
-    partial.write_text(json.dumps(report, indent=1))
-    partial.replace(arguments.json)
+    write_report(arguments.json, report)
 
 
 if __name__ == "__main__":

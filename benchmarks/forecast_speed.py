@@ -10,11 +10,7 @@ one series each with the same design and lags, and hierarchicalforecast where it
 
 import argparse
 import importlib.util
-import json
-import os
-import platform
 import resource
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
+from _report import write_report
 
 from forecasting.calendar import Calendar
 from forecasting.fleet import Fleet
@@ -248,22 +245,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", action="store_true")
     arguments = parser.parse_args()
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
     report: dict[str, Any] = {
-        "machine": {
-            "cores": os.cpu_count(),
-            "cpu": platform.processor() or platform.machine(),
-            "load_average": os.getloadavg()[0],
-            "openblas_threads": os.environ.get("OPENBLAS_NUM_THREADS", "default"),
-        },
-        "versions": {"python": platform.python_version(), "numpy": np.__version__},
-        "commit": commit,
         "refit": [],
         "issue": [],
         "reconcile": [],
@@ -281,9 +263,7 @@ def main() -> None:
     if arguments.peers:
         report["peers"] = peers(predictors, report["refit"][-1]["refit_us_per_gam"])
         print(report["peers"], flush=True)
-    partial = arguments.json.with_suffix(".partial")
-    partial.write_text(json.dumps(report, indent=1))
-    partial.replace(arguments.json)
+    write_report(arguments.json, report)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,6 @@ A rupture is found when a lasting event of any kind has its detection within sev
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _report import shared_data
+from _report import shared_data, write_report
 
 from forecasting.rupture_finding import Finding
 from forecasting.rupture_scan import scan
@@ -135,18 +131,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     arguments = parser.parse_args()
     start = time.perf_counter()
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"],
-        cwd=Path(__file__).parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
     series, per_day = aus_elec(arguments.data)
     report: dict[str, Any] = {
-        "machine": {"cores": os.cpu_count(), "cpu": platform.processor() or platform.machine()},
-        "versions": {"python": platform.python_version(), "numpy": np.__version__},
-        "commit": commit,
         "aus_elec": {
             "as_it_is": false_alarms(series, per_day),
             "injected": injected(series, per_day, arguments.seeds),
@@ -163,9 +149,7 @@ def main() -> None:
     for kind, row in report["aus_elec"]["injected"].items():
         print(f"  {kind:20s} {row}")
     print(f"  {report['seconds']:.0f} s")
-    partial = arguments.json.with_suffix(".partial")
-    partial.write_text(json.dumps(report, indent=1))
-    partial.replace(arguments.json)
+    write_report(arguments.json, report)
 
 
 if __name__ == "__main__":
