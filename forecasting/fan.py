@@ -6,6 +6,7 @@ import numpy as np
 
 from forecasting.arrays import FloatArray, IntArray
 from forecasting.fleet import Fleet
+from forecasting.threads import in_parts
 
 __all__ = ["fan"]
 
@@ -39,17 +40,15 @@ def fan(
     model, link = fleet.quantiles, fleet.link
     width = model.scale(instant, log_scale) * link.spread
     band = model.band[np.minimum(np.arange(len(instant)), len(model.spread) - 1)]
-    edges = np.searchsorted(band, np.arange(band[-1] + 2))  # bands come in order
-    spans = [(b, slice(edges[b], edges[b + 1])) for b in range(int(band[-1]) + 1)]
+    steps_of = np.bincount(band)  # bands come in order
     out = np.empty((len(place), len(model.probabilities), len(instant)))
-    for start in range(0, len(place), _CHUNK):
-        part = slice(start, start + _CHUNK)
+
+    def of_nodes(part: slice) -> None:
         own, around, quantiles = place[part], base[part], out[part]
         logarithmic = link.logarithmic[own]
         shape = np.ascontiguousarray(model.shape[:, :, own].transpose(2, 1, 0))
         reach = np.ascontiguousarray(width[:, own].T)[:, None, :]
-        for b, steps in spans:
-            np.multiply(shape[:, :, b : b + 1], reach[..., steps], out=quantiles[..., steps])
+        np.multiply(np.repeat(shape[:, :, : len(steps_of)], steps_of, axis=2), reach, out=quantiles)
         # On the logarithmic scale a distance is a factor: exp(log(base) + offset).
         if logarithmic.all():
             np.exp(quantiles, out=quantiles)
@@ -63,4 +62,10 @@ def fan(
         good &= ~logarithmic[:, None] | (around > 0)
         if not good.all():
             np.copyto(quantiles, reconciled[part][:, None, :], where=~good[:, None, :])
+
+    def of_chunks(chunks: slice) -> None:
+        for k in range(chunks.start, chunks.stop):
+            of_nodes(slice(k * _CHUNK, (k + 1) * _CHUNK))
+
+    in_parts(-(-len(place) // _CHUNK), of_chunks, at_least=8)
     return out

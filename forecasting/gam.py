@@ -13,8 +13,11 @@ from forecasting.gram import rows_by_instant
 from forecasting.link import Link
 from forecasting.predictors import Predictors
 from forecasting.specification import GamSpecification
+from forecasting.threads import in_parts
 
 __all__ = ["GamModel"]
+
+_PART = 16_384  # coefficients of a column over instants, worth a thread of their own
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,18 @@ class GamModel:
         """
         out = np.empty((len(X), self.n_series))
         present, place = np.unique(instant, return_inverse=True)
-        for k, h in enumerate(present.tolist()):
-            rows = np.flatnonzero(place == k)
-            out[rows] = X[rows] @ self.coefficients[h]
+
+        def of_instants(part: slice) -> None:
+            for k in range(part.start, part.stop):
+                rows = np.flatnonzero(place == k)
+                design, coefficients = X[rows], self.coefficients[present[k]]
+                # A few rows leave most splines untouched; reading those costs more than the sums.
+                needed = np.flatnonzero(design.any(axis=0))
+                if 2 * len(needed) < design.shape[1]:
+                    design, coefficients = design[:, needed], coefficients[needed]
+                out[rows] = design @ coefficients
+
+        in_parts(len(present), of_instants, at_least=max(1, _PART // self.n_series))
         return out
 
     def predict(self, predictors: Predictors) -> FloatArray:

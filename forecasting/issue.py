@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting.arrays import BoolArray, FloatArray, IntArray
+from forecasting.arrays import AnyArray, BoolArray, FloatArray, IntArray
 from forecasting.fan import fan
 from forecasting.fleet import Fleet
 from forecasting.level_fallback import LevelFallback
@@ -144,21 +144,18 @@ def _provenance(
     known: BoolArray,
     fallback: LevelFallback | None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    methods, reasons = [], []
-    for i, there in zip(place, known, strict=True):
-        if i >= 0 and there and fallback is not None and fallback.ruptured[i]:
-            methods.append("shallow_level")
-            reasons.append(_RUPTURED)
-        elif i >= 0 and usable[i] and fallback is not None and fallback.moved[i]:
-            methods.append("gam_ar")
-            reasons.append(_MOVED)
-        elif i >= 0 and usable[i]:
-            methods.append("gam_ar")
-            reasons.append("")
-        elif i >= 0 and there:
-            methods.append("seasonal_naive_7d")
-            reasons.append(fleet.reasons[i] or _NO_WEATHER)
-        else:
-            methods.append("reconciled")
-            reasons.append(_NO_MODEL if i < 0 else _NOTHING_KNOWN)
-    return tuple(methods), tuple(reasons)
+    never = np.zeros(len(usable), dtype=np.bool_)
+    ruptured, moved = (never, never) if fallback is None else (fallback.ruptured, fallback.moved)
+    own = place >= 0
+    naive_reason = np.array([reason or _NO_WEATHER for reason in fleet.reasons], dtype=object)
+    cases: list[tuple[BoolArray, str, str | AnyArray]] = [
+        (own & known & ruptured[place], "shallow_level", _RUPTURED),
+        (own & usable[place] & moved[place], "gam_ar", _MOVED),
+        (own & usable[place], "gam_ar", ""),
+        (own & known, "seasonal_naive_7d", naive_reason[place]),
+        (own, "reconciled", _NOTHING_KNOWN),
+    ]
+    when = [case[0] for case in cases]
+    method = np.select(when, [np.array(case[1], object) for case in cases], "reconciled")
+    reason = np.select(when, [np.asarray(case[2], object) for case in cases], _NO_MODEL)
+    return tuple(method.tolist()), tuple(reason.tolist())

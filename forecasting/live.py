@@ -9,11 +9,12 @@ import numpy as np
 from forecasting.arrays import Artefact, FloatArray, IntArray
 from forecasting.fleet import Fleet
 from forecasting.live_widths import LiveWidths
+from forecasting.recent import Recent
 from forecasting.weather import SmoothingState
 
-__all__ = ["RECALL_DAYS", "LiveState"]
+__all__ = ["LiveState", "recent_loads"]
 
-RECALL_DAYS = 28
+_RECALL_DAYS = 28
 """Days of load kept for the seasonal naive."""
 
 
@@ -27,25 +28,34 @@ class LiveState:
         End of the last interval taken in, int64 ns UTC: the next one starts here.
     weather
         Temperature smoothing up to there.
-    residuals
-        Last mid-term residuals on the standardised link scale, gaps filled, shape
-        (memory, n_series).
-    loads
-        Last loads, MW, up to ``RECALL_DAYS``, shape (n, n_series); NaN = missing.
+    past_residuals
+        Last mid-term residuals on the standardised link scale, gaps filled.
+    past_loads
+        Last loads, MW, of four weeks; NaN = missing.
     widths
         Of the quantiles, as recent forecasts taught.
     """
 
     end_ns: int
     weather: SmoothingState
-    residuals: FloatArray
-    loads: FloatArray
+    past_residuals: Recent
+    past_loads: Recent
     widths: LiveWidths
+
+    @property
+    def residuals(self) -> FloatArray:
+        """Last mid-term residuals, shape (memory, n_series)."""
+        return self.past_residuals.rows
+
+    @property
+    def loads(self) -> FloatArray:
+        """Last loads, MW, shape (n, n_series)."""
+        return self.past_loads.rows
 
     @classmethod
     def before(cls, fleet: Fleet, start_ns: int) -> LiveState:
         """Return the state that knows nothing yet, ready for the interval at ``start_ns``."""
-        empty = np.empty((0, len(fleet.series)))
+        empty = recent_loads(np.empty((0, len(fleet.series))), fleet.calendar.n_instants)
         residuals, widths = fleet.ar.empty_history(), LiveWidths.starting(fleet.quantiles)
         return cls(start_ns, fleet.no_weather_yet(), residuals, empty, widths)
 
@@ -63,22 +73,21 @@ class LiveState:
         times = self.end_ns + step * np.arange(len(load), dtype=np.int64)
         mid_term, weather, _ = fleet.predict_standard(times, stations, self.weather)
         fresh = fleet.link.forward(load) - mid_term
-        keep = RECALL_DAYS * fleet.calendar.n_instants
-        loads = np.concatenate([self.loads, load])[-keep:]
+        loads = self.past_loads.appended(load)
         residuals, widths = self._taught(fleet, fresh, times)
         return LiveState(self.end_ns + step * len(load), weather, residuals, loads, widths)
 
     def _taught(
         self, fleet: Fleet, fresh: FloatArray, times: IntArray
-    ) -> tuple[FloatArray, LiveWidths]:
+    ) -> tuple[Recent, LiveWidths]:
         """Return residuals and widths after new residuals, cut where a trial begins."""
         calendar, model = fleet.calendar, fleet.quantiles
         told = np.where(fleet.usable, fresh, np.nan)
-        residuals, widths, start = self.residuals, self.widths, 0
+        residuals, widths, start = self.past_residuals, self.widths, 0
         while start < len(fresh):
             if not widths.room(calendar):
                 ahead = times[start] + calendar.step_ns * np.arange(len(model.spread))
-                widths = widths.begun(fleet.ar, residuals, calendar.instant(ahead))
+                widths = widths.begun(fleet.ar, residuals.rows, calendar.instant(ahead))
             part = slice(start, start + widths.room(calendar))
             instant = calendar.instant(times[part])
             widths = widths.after(model, told[part], instant)
@@ -89,7 +98,7 @@ class LiveState:
     def to_arrays(self) -> Artefact:
         """Return the state as plain arrays and facts."""
         arrays = {"residuals": self.residuals, "loads": self.loads}
-        out = Artefact(arrays, {"end_ns": self.end_ns})
+        out = Artefact(arrays, {"end_ns": self.end_ns, "keep_loads": self.past_loads.keep})
         out = out.with_part("weather", self.weather.to_arrays())
         return out.with_part("widths", self.widths.to_arrays())
 
@@ -98,5 +107,16 @@ class LiveState:
         """Return the state that ``to_arrays`` wrote."""
         weather = SmoothingState.from_arrays(stored.part("weather"))
         widths = LiveWidths.from_arrays(stored.part("widths"))
-        arrays = stored.arrays
-        return cls(stored.facts["end_ns"], weather, arrays["residuals"], arrays["loads"], widths)
+        residuals, loads = stored.arrays["residuals"], stored.arrays["loads"]
+        return cls(
+            stored.facts["end_ns"],
+            weather,
+            Recent.of(residuals, len(residuals)),
+            Recent.of(loads, stored.facts["keep_loads"]),
+            widths,
+        )
+
+
+def recent_loads(loads: FloatArray, n_instants: int) -> Recent:
+    """Return what a state keeps of loads, MW, shape (n, n_series)."""
+    return Recent.of(loads, _RECALL_DAYS * n_instants)

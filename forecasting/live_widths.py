@@ -69,7 +69,7 @@ class LiveWidths:
         instant
             Instant of day of each of its steps.
         """
-        path = ar.forecast(residuals, instant).copy()
+        path = ar.forecast(residuals, instant)
         zero = np.zeros_like(self.misses)
         return replace(self, path=path, age=0, misses=zero, count=zero)
 

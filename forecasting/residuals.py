@@ -13,12 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting.arrays import Artefact, FloatArray, IntArray
+from forecasting.recent import Recent
+from forecasting.threads import in_parts
 
 __all__ = ["ArModel", "default_lags", "fit_ar"]
 
 _RIDGE = 1e-4
 _TIE = 0.03  # how strongly an instant is drawn to the coefficients all share
 _REACH_HOURS = 1.0  # width of the kernel over which neighbouring instants are pooled
+_PART = 1024  # series worth a thread of their own
 _CHUNK = 64  # series a batch of normal equations, so that lagged copies stay in the cache
 
 
@@ -67,9 +70,9 @@ class ArModel:
         """Return the model of some of the series."""
         return ArModel(self.lags, self.coefficients[:, :, series], self.innovation_sd[series])
 
-    def empty_history(self) -> FloatArray:
-        """Return the history before any reading: zeros, shape (memory, n_series)."""
-        return np.zeros((self.memory, self.coefficients.shape[2]))
+    def empty_history(self) -> Recent:
+        """Return the history before any reading: ``memory`` rows of zeros."""
+        return Recent.of(np.zeros((self.memory, self.coefficients.shape[2])), self.memory)
 
     def forecast(self, history: FloatArray, instant: IntArray) -> FloatArray:
         """Return the expected residuals of the next intervals, shape (n_steps, ..., n_series).
@@ -82,39 +85,45 @@ class ArModel:
         instant
             Instant of day of each step, shape (n_steps, ...).
         """
-        m, n_steps = self.memory, len(instant)
-        buffer = np.empty((m + n_steps, *history.shape[1:]))
-        buffer[:m] = history[len(history) - m :]
+        out = np.empty((len(instant), *history.shape[1:]))
         own = instant % len(self.coefficients)
-        scratch = np.empty(history.shape[1:])
-        for step in range(n_steps):
-            row = buffer[m + step]
-            phi = self.coefficients[own[step]]
-            np.multiply(buffer[m + step - self.lags[0]], phi[..., 0, :], out=row)
-            for k, lag in enumerate(self.lags[1:], start=1):
-                np.multiply(buffer[m + step - lag], phi[..., k, :], out=scratch)
-                row += scratch
-        return buffer[m:]
 
-    def advanced(self, history: FloatArray, residuals: FloatArray, instant: IntArray) -> FloatArray:
+        def of_series(part: slice) -> None:
+            past, ahead = history[..., part], out[..., part]
+            coefficients = self.coefficients[..., part]
+            scratch = np.empty(ahead.shape[1:])
+            for step, row in enumerate(ahead):
+                phi = coefficients[own[step]]
+                for k, lag in enumerate(self.lags):
+                    # A negative index reaches back into the history.
+                    lagged = past[step - lag] if step < lag else ahead[step - lag]
+                    np.multiply(lagged, phi[..., k, :], out=scratch if k else row)
+                    if k:
+                        row += scratch
+
+        in_parts(out.shape[-1], of_series, at_least=_PART)
+        return out
+
+    def advanced(self, history: Recent, residuals: FloatArray, instant: IntArray) -> Recent:
         """Return the history after new residuals; a missing one takes its one-step forecast.
 
         Parameters
         ----------
         history
-            Shape (memory, n_series), no NaN.
+            The last ``memory`` rows of (n_series,), no NaN.
         residuals
             New residuals, oldest first, shape (n_new, n_series); NaN = missing.
         instant
             Instant of day of each of them, shape (n_new,).
         """
-        m = self.memory
-        joined = np.concatenate([history, residuals])
         gaps = ~np.isfinite(residuals)
-        for step in np.flatnonzero(gaps.any(axis=1)):
-            expected = self.forecast(joined[step : step + m], instant[step : step + 1])[0]
-            np.copyto(joined[m + step], expected, where=gaps[step])
-        return joined[len(joined) - m :]
+        start = 0
+        for step in np.flatnonzero(gaps.any(axis=1)).tolist():
+            history = history.appended(residuals[start:step])
+            expected = self.forecast(history.rows, instant[step : step + 1])
+            history = history.appended(np.where(gaps[step], expected, residuals[step]))
+            start = step + 1
+        return history.appended(residuals[start:])
 
     def innovations(self, residuals: FloatArray, instant: IntArray) -> FloatArray:
         """Return one-step errors, shape (n_times, n_series); NaN where a lag is missing."""

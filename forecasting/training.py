@@ -12,7 +12,7 @@ from forecasting.calendar import NS_PER_DAY, Calendar
 from forecasting.cross_validation import month_blocks
 from forecasting.fleet import Fleet
 from forecasting.gam_fitting import fit_gam
-from forecasting.live import RECALL_DAYS, LiveState
+from forecasting.live import LiveState, recent_loads
 from forecasting.live_widths import LiveWidths
 from forecasting.naive import WEEK
 from forecasting.predictors import Predictors
@@ -146,7 +146,7 @@ def train(
     fleet = _with_errors(fleet, history, held_out, n_steps, probabilities)
     recent = slice(-2 * ar.memory, None)
     residuals = ar.advanced(ar.empty_history(), held_out[recent], predictors.instant[recent])
-    loads = history.load[-RECALL_DAYS * calendar.n_instants :].astype(np.float64)
+    loads = recent_loads(history.load, calendar.n_instants)
     widths = LiveWidths.starting(fleet.quantiles)
     state = LiveState(fleet.trained_until_ns, weather, residuals, loads, widths)
     return TrainedFleet(fleet, state)

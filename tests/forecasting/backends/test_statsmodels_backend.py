@@ -4,6 +4,7 @@ from statsmodels.tsa.ar_model import AutoReg
 
 from forecasting.backends import residual_backend
 from forecasting.backends.statsmodels_backend import seasonal_model
+from forecasting.recent import Recent
 from forecasting.residuals import ArModel, default_lags, fit_ar
 
 
@@ -31,9 +32,9 @@ def test_one_more_reading_moves_both_forecasts_alike():
     oracle = seasonal_model(series[:250], 12).smooth([0.5, 0.1, 0.3]).extend(series[250:])
     coefficients = np.array([0.5, 0.1, 0.3, -0.15, -0.03])[None, :, None]
     ours = ArModel((1, 2, 12, 13, 14), coefficients, np.ones(1))
-    history = ours.advanced(series[236:250, None], series[250:, None], np.arange(50))
+    history = ours.advanced(Recent.of(series[236:250, None], 14), series[250:, None], np.arange(50))
     np.testing.assert_allclose(
-        ours.forecast(history, np.arange(20))[:, 0], oracle.forecast(20), atol=1e-8
+        ours.forecast(history.rows, np.arange(20))[:, 0], oracle.forecast(20), atol=1e-8
     )
 
 
