@@ -1,7 +1,7 @@
 """Columnar payloads: one Arrow record batch with string metadata, limits checked first.
 
 Arrow IPC streams keep arrays as they are in memory, so a scan of a thousand points decodes
-in tens of microseconds without a copy.
+in microseconds without a copy.
 """
 
 from __future__ import annotations
@@ -17,18 +17,14 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import ipc
 
+from records.column_layout import META, NUMBERS, ColumnLayout
 from records.errors import Reason, RecordError
 
-__all__ = ["ARROW_TYPE", "Limits", "decode_columns", "encode_columns", "whole_numbers"]
+__all__ = ["ARROW_TYPE", "ColumnFormat", "Limits", "whole_numbers"]
 
 ARROW_TYPE = "application/vnd.apache.arrow.stream"
 
-_META = b"gridcast"
 _OPTIONS = ipc.IpcWriteOptions()
-_DTYPES = {
-    kind: np.dtype(kind.to_pandas_dtype())
-    for kind in (pa.uint16(), pa.uint32(), pa.int32(), pa.int64(), pa.float32(), pa.float64())
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,76 +35,94 @@ class Limits:
     max_rows: int = 5_000
 
 
-def encode_columns(
-    schema: pa.Schema, columns: Mapping[str, Any], metadata: Mapping[str, object]
-) -> bytes:
-    """Write one record batch; `metadata` is kept as JSON in the schema."""
-    full = schema.with_metadata({_META: msgspec.json.encode(metadata)})
-    arrays = [_array(columns[field.name], field.type) for field in schema]
-    batch = pa.RecordBatch.from_arrays(arrays, schema=full)
-    sink = pa.BufferOutputStream()
-    with ipc.new_stream(sink, full, options=_OPTIONS) as writer:
-        writer.write_batch(batch)
-    return bytes(sink.getvalue())
+class ColumnFormat:
+    """How records of one kind are written and read.
 
-
-def decode_columns(
-    schema: pa.Schema, value: bytes, limits: Limits
-) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
-    """Read one record batch back, or raise `RecordError`.
-
-    Returns
-    -------
-    columns
-        Read-only arrays by name, each of shape (n_rows,); numeric ones without a copy.
-    metadata
-        What was passed at encoding.
-
-    Raises
-    ------
-    RecordError
-        When the value is too large, is not an Arrow stream of exactly one batch, has other
-        columns than `schema`, or has nulls.
+    Parameters
+    ----------
+    schema
+        Names and types of the columns.
+    limits
+        What is refused.
     """
-    if len(value) > limits.max_bytes:
-        raise RecordError(
-            Reason.OVERSIZED, f"{len(value)} bytes, at most {limits.max_bytes} are read"
-        )
-    try:
-        with ipc.open_stream(value) as reader:
-            if not reader.schema.equals(schema):
-                raise RecordError(
-                    Reason.SCHEMA_MISMATCH, f"columns are {_described(reader.schema)}"
-                )
-            raw_meta = (reader.schema.metadata or {}).get(_META)
-            batch = reader.read_next_batch()
-        if batch.num_rows > limits.max_rows:
+
+    def __init__(self, schema: pa.Schema, limits: Limits) -> None:
+        self.schema = schema
+        self._limits = limits
+        self._layout = ColumnLayout(schema) if ColumnLayout.fits(schema) else None
+
+    def encode(self, columns: Mapping[str, Any], metadata: Mapping[str, object]) -> bytes:
+        """Write one record batch; `metadata` is kept as JSON in the schema."""
+        raw_meta = msgspec.json.encode(metadata)
+        if self._layout is not None:
+            value = self._layout.put_together(columns, raw_meta)
+            if value is not None:
+                return value
+        full = self.schema.with_metadata({META: raw_meta})
+        arrays = [_array(columns[field.name], field.type) for field in self.schema]
+        batch = pa.RecordBatch.from_arrays(arrays, schema=full)
+        sink = pa.BufferOutputStream()
+        with ipc.new_stream(sink, full, options=_OPTIONS) as writer:
+            writer.write_batch(batch)
+        return bytes(sink.getvalue())
+
+    def decode(self, value: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+        """Read one record batch back, or raise `RecordError`.
+
+        Returns
+        -------
+        columns
+            Read-only arrays by name, each of shape (n_rows,); numeric ones without a copy.
+        metadata
+            What was passed at encoding.
+
+        Raises
+        ------
+        RecordError
+            When the value is too large, is not an Arrow stream of exactly one batch, has other
+            columns than the schema, or has nulls.
+        """
+        limits = self._limits
+        if len(value) > limits.max_bytes:
             raise RecordError(
-                Reason.OVERSIZED, f"{batch.num_rows} rows, at most {limits.max_rows} are read"
+                Reason.OVERSIZED, f"{len(value)} bytes, at most {limits.max_bytes} are read"
             )
-        batch.validate(full=True)
-        metadata = json.loads(raw_meta) if raw_meta else {}
-    except (
-        pa.ArrowException,
-        StopIteration,
-        ValueError,
-        OSError,
-        OverflowError,
-        RecursionError,
-    ) as error:
-        if isinstance(error, RecordError):
-            raise
-        detail = f"{type(error).__name__}: {error}"[:200]
-        raise RecordError(Reason.UNDECODABLE, detail) from error
-    if not isinstance(metadata, dict):
-        raise RecordError(Reason.UNDECODABLE, "metadata is not an object")
-    if any(column.null_count for column in batch.columns):
-        raise RecordError(Reason.SCHEMA_MISMATCH, "a column has nulls")
-    columns = {
-        field.name: np.asarray(column.to_numpy(zero_copy_only=False))
-        for field, column in zip(schema, batch.columns, strict=True)
-    }
-    return columns, metadata
+        taken = None if self._layout is None else self._layout.take_apart(value)
+        if taken is not None:
+            return taken[0], _object(taken[1])
+        batch, raw_meta = self._read(value)
+        metadata = _object(raw_meta)
+        if any(column.null_count for column in batch.columns):
+            raise RecordError(Reason.SCHEMA_MISMATCH, "a column has nulls")
+        columns = {
+            field.name: np.asarray(column.to_numpy(zero_copy_only=False))
+            for field, column in zip(self.schema, batch.columns, strict=True)
+        }
+        if self._layout is not None:
+            self._layout.learn(batch.num_rows)
+        return columns, metadata
+
+    def _read(self, value: bytes) -> tuple[pa.RecordBatch, bytes | None]:
+        """Read any Arrow stream of the schema."""
+        try:
+            with ipc.open_stream(value) as reader:
+                if not reader.schema.equals(self.schema):
+                    raise RecordError(
+                        Reason.SCHEMA_MISMATCH, f"columns are {_described(reader.schema)}"
+                    )
+                raw_meta = (reader.schema.metadata or {}).get(META)
+                batch = reader.read_next_batch()
+            if batch.num_rows > self._limits.max_rows:
+                raise RecordError(
+                    Reason.OVERSIZED,
+                    f"{batch.num_rows} rows, at most {self._limits.max_rows} are read",
+                )
+            batch.validate(full=True)
+        except (pa.ArrowException, StopIteration, ValueError, OSError) as error:
+            if isinstance(error, RecordError):
+                raise
+            raise _undecodable(error) from error
+        return batch, raw_meta
 
 
 def whole_numbers(metadata: Mapping[str, Any], *names: str) -> list[int]:
@@ -126,12 +140,27 @@ def whole_numbers(metadata: Mapping[str, Any], *names: str) -> list[int]:
     return found
 
 
+def _object(raw_meta: bytes | None) -> dict[str, Any]:
+    """Read metadata, which must be a JSON object."""
+    try:
+        metadata = json.loads(raw_meta) if raw_meta else {}
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise _undecodable(error) from error
+    if not isinstance(metadata, dict):
+        raise RecordError(Reason.UNDECODABLE, "metadata is not an object")
+    return metadata
+
+
+def _undecodable(error: Exception) -> RecordError:
+    return RecordError(Reason.UNDECODABLE, f"{type(error).__name__}: {error}"[:200])
+
+
 def _array(values: Any, kind: pa.DataType) -> pa.Array:
     """Arrow array of a column; one of numbers of the very type is not copied."""
     if (
-        kind in _DTYPES
+        kind in NUMBERS
         and isinstance(values, np.ndarray)
-        and values.dtype == _DTYPES[kind]
+        and values.dtype == NUMBERS[kind]
         and values.flags.c_contiguous
     ):
         return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from records.columns import ARROW_TYPE, Limits, decode_columns, encode_columns
+from records.columns import ARROW_TYPE, ColumnFormat, Limits
 from records.envelope import event_headers
 from records.errors import Reason, RecordError
 from records.log import LogRecord, Outgoing
@@ -24,13 +24,16 @@ __all__ = ["FRAME_LIMITS", "FRAME_TYPE", "ScadaFrame", "decode_frame", "frame_re
 FRAME_TYPE = "gridcast.scada.frame.v1"
 FRAME_LIMITS = Limits(max_bytes=1 << 20, max_rows=5_000)
 
-_SCHEMA = pa.schema(
-    [
-        pa.field("point", pa.uint32()),
-        pa.field("value", pa.float64()),
-        pa.field("quality", pa.uint16()),
-        pa.field("offset_ms", pa.int32()),
-    ]
+_FORMAT = ColumnFormat(
+    pa.schema(
+        [
+            pa.field("point", pa.uint32()),
+            pa.field("value", pa.float64()),
+            pa.field("quality", pa.uint16()),
+            pa.field("offset_ms", pa.int32()),
+        ]
+    ),
+    FRAME_LIMITS,
 )
 _MAX_OFFSET_MS = 60_000
 
@@ -115,7 +118,7 @@ def frame_record(topic: str, frame: ScadaFrame) -> Outgoing:
         event_id=f"{frame.source}-{frame.area}-{frame.sequence}-{frame.version}",
         content_type=ARROW_TYPE,
     )
-    value = encode_columns(_SCHEMA, columns, metadata)
+    value = _FORMAT.encode(columns, metadata)
     return Outgoing(topic, frame.area, value, str(frame.area).encode(), headers)
 
 
@@ -131,7 +134,7 @@ def decode_frame(record: LogRecord) -> ScadaFrame:
     if record.headers.get("content-type") == "application/json":
         frame = _from_json(record.value)
     else:
-        columns, metadata = decode_columns(_SCHEMA, record.value, FRAME_LIMITS)
+        columns, metadata = _FORMAT.decode(record.value)
         try:
             frame = ScadaFrame(
                 int(metadata["area"]),

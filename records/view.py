@@ -10,9 +10,8 @@ import pyarrow as pa
 
 from records.columns import (
     ARROW_TYPE,
+    ColumnFormat,
     Limits,
-    decode_columns,
-    encode_columns,
     whole_numbers,
 )
 from records.envelope import event_headers
@@ -22,14 +21,16 @@ __all__ = ["VIEW_TYPE", "ScadaView", "decode_view", "view_record"]
 
 VIEW_TYPE = "gridcast.scada.view.v1"
 
-_LIMITS = Limits(max_bytes=4 << 20, max_rows=50_000)
-_SCHEMA = pa.schema(
-    [
-        pa.field("point", pa.uint32()),
-        pa.field("value", pa.float64()),
-        pa.field("quality", pa.uint16()),
-        pa.field("age_s", pa.float32()),
-    ]
+_FORMAT = ColumnFormat(
+    pa.schema(
+        [
+            pa.field("point", pa.uint32()),
+            pa.field("value", pa.float64()),
+            pa.field("quality", pa.uint16()),
+            pa.field("age_s", pa.float32()),
+        ]
+    ),
+    Limits(max_bytes=4 << 20, max_rows=50_000),
 )
 
 
@@ -81,12 +82,12 @@ def view_record(topic: str, view: ScadaView, watermark: int) -> Outgoing:
         content_type=ARROW_TYPE,
         watermark=watermark,
     )
-    value = encode_columns(_SCHEMA, columns, metadata)
+    value = _FORMAT.encode(columns, metadata)
     return Outgoing(topic, view.area, value, str(view.area).encode(), headers)
 
 
 def decode_view(value: bytes) -> ScadaView:
     """Read a view back, or raise `RecordError`."""
-    columns, metadata = decode_columns(_SCHEMA, value, _LIMITS)
+    columns, metadata = _FORMAT.decode(value)
     area, scan_time, version = whole_numbers(metadata, "area", "scan_time", "version")
     return ScadaView(area, scan_time, version, **columns)

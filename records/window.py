@@ -10,9 +10,8 @@ import pyarrow as pa
 
 from records.columns import (
     ARROW_TYPE,
+    ColumnFormat,
     Limits,
-    decode_columns,
-    encode_columns,
     whole_numbers,
 )
 from records.envelope import event_headers
@@ -22,20 +21,22 @@ __all__ = ["WINDOW_TYPE", "WindowBatch", "decode_window", "window_record"]
 
 WINDOW_TYPE = "gridcast.window.v1"
 
-_LIMITS = Limits(max_bytes=8 << 20, max_rows=100_000)
-_SCHEMA = pa.schema(
-    [
-        pa.field("series", pa.string()),
-        pa.field("revision", pa.int32()),
-        pa.field("mean", pa.float64()),
-        pa.field("q95", pa.float64()),
-        pa.field("minimum", pa.float64()),
-        pa.field("maximum", pa.float64()),
-        pa.field("energy_mwh", pa.float64()),
-        pa.field("count", pa.int32()),
-        pa.field("imputed_share", pa.float64()),
-        pa.field("quality", pa.uint16()),
-    ]
+_FORMAT = ColumnFormat(
+    pa.schema(
+        [
+            pa.field("series", pa.string()),
+            pa.field("revision", pa.int32()),
+            pa.field("mean", pa.float64()),
+            pa.field("q95", pa.float64()),
+            pa.field("minimum", pa.float64()),
+            pa.field("maximum", pa.float64()),
+            pa.field("energy_mwh", pa.float64()),
+            pa.field("count", pa.int32()),
+            pa.field("imputed_share", pa.float64()),
+            pa.field("quality", pa.uint16()),
+        ]
+    ),
+    Limits(max_bytes=8 << 20, max_rows=100_000),
 )
 
 
@@ -103,7 +104,7 @@ def window_record(topic: str, batch: WindowBatch, watermark: int) -> Outgoing:
         "length": batch.length,
         "input_offset": batch.input_offset,
     }
-    columns = {field.name: getattr(batch, field.name) for field in _SCHEMA}
+    columns = {field.name: getattr(batch, field.name) for field in _FORMAT.schema}
     top = int(batch.revision.max()) if len(batch.revision) else 1
     headers = event_headers(
         WINDOW_TYPE,
@@ -112,12 +113,12 @@ def window_record(topic: str, batch: WindowBatch, watermark: int) -> Outgoing:
         content_type=ARROW_TYPE,
         watermark=watermark,
     )
-    value = encode_columns(_SCHEMA, columns, metadata)
+    value = _FORMAT.encode(columns, metadata)
     return Outgoing(topic, batch.area, value, str(batch.area).encode(), headers)
 
 
 def decode_window(value: bytes) -> WindowBatch:
     """Read a batch back, or raise `RecordError`."""
-    columns, metadata = decode_columns(_SCHEMA, value, _LIMITS)
+    columns, metadata = _FORMAT.decode(value)
     area, start, length, offset = whole_numbers(metadata, "area", "start", "length", "input_offset")
     return WindowBatch(area, start, length, offset, **columns)
