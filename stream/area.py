@@ -181,7 +181,7 @@ class AreaStage:
         )
         newest = frame.scan_time
         if len(rows.block.time):
-            newest = max(newest, int(rows.block.time.max()))
+            newest = max(newest, rows.block.times()[1])
         state.watermark = state.watermark.seen(newest)
         if frame.scan_time >= state.viewed:
             self._view(state, roster, frame.scan_time, frame.version, outcomes)

@@ -102,12 +102,13 @@ def place_rows(
         The rest, by reason; exact duplicates are dropped.
     """
     time, quality = frame.time, frame.quality
-    if quality.any():
+    if np.count_nonzero(quality):
         time = np.where(quality & _TIME_INVALID, frame.scan_time, time)
+    span = (int(time.min()), int(time.max())) if len(time) else (frame.scan_time, frame.scan_time)
     located = roster.locate(frame.point)
-    table = _table(roster, located, time, frame.scan_time)
+    table = _table(roster, located, time, span, frame.scan_time)
     refused: list[Refused] = []
-    outside = bounds.outside(time, append_time)
+    outside = None if bounds.hold(*span, append_time) else bounds.outside(time, append_time)
     if located.all_known and table.all_in_force and outside is None:
         row, keep = located.row, None
     else:
@@ -126,9 +127,10 @@ def place_rows(
             quality.copy(),
             np.full(n_rows, frame.version, np.int32),
             located.single,
+            span if keep is None else None,
         ),
         broken,
-        np.arange(n_rows) if keep is None else keep,
+        located.order if keep is None else keep,
         table,
         located.complete and keep is None,
     )
@@ -138,11 +140,15 @@ def place_rows(
 
 
 def _table(
-    roster: Roster, located: Located, time: npt.NDArray[np.int64], scan_time: int
+    roster: Roster,
+    located: Located,
+    time: npt.NDArray[np.int64],
+    span: tuple[int, int],
+    scan_time: int,
 ) -> RosterTable:
     """Return what the register says of each point at its own reading's time."""
     table = roster.at(scan_time)
-    if not len(time) or (table.valid_from <= time.min() and time.max() < table.valid_to):
+    if not len(time) or (table.valid_from <= span[0] and span[1] < table.valid_to):
         return table
     columns = {
         column.name: getattr(table, column.name).copy()

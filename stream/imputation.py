@@ -122,9 +122,8 @@ def fill(
     age = now - memory.time
     age_s = (age / SECOND).astype(np.float32)
     value = memory.value.copy()
-    replaced = (quality & _NOT_BELIEVED) != 0
-    if replaced.any():
-        rows = np.flatnonzero(replaced)
+    rows = np.flatnonzero(quality & _NOT_BELIEVED)
+    if len(rows):
         usual = typical[rows]
         old = (age[rows] > limits.switch_age) & ~np.isnan(usual)
         value[rows] = np.where(old, usual, memory.value[rows])

@@ -121,7 +121,7 @@ def _judge_once(live: Live, placed: FrameRows, limits: RuleLimits) -> list[Findi
     """Judge readings of which no two are of one point."""
     memory, block = live.memory, placed.block
     newer = block.time > memory.seen[placed.rows]
-    if not newer.all():
+    if np.count_nonzero(newer) != len(newer):
         _correct(live, placed)
         placed = placed.select(newer)
         block = placed.block
@@ -143,7 +143,7 @@ def _judge_once(live: Live, placed: FrameRows, limits: RuleLimits) -> list[Findi
         quality = np.where(odd != 0, quality | _SUSPECT, quality)
     started = broken & ~live.broken[rows]
     live.broken[rows], live.source[rows], live.quality[rows] = broken, quality, quality
-    if not started.any():
+    if not np.count_nonzero(started):
         return []
     return _findings(memory, placed, started, limits)
 

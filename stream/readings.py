@@ -27,7 +27,8 @@ _SUSPECT = np.uint16(Quality.SUSPECT)
 class Block:
     """Readings as columns of shape (n_rows,); `row` is the roster row of each.
 
-    `single` says that no point repeats within the block.
+    `single` says that no point repeats within the block; `span` is the first and the last time,
+    where they are known already.
     """
 
     row: npt.NDArray[np.int64]
@@ -36,6 +37,13 @@ class Block:
     quality: npt.NDArray[np.uint16]
     version: npt.NDArray[np.int32]
     single: bool = True
+    span: tuple[int, int] | None = None
+
+    def times(self) -> tuple[int, int]:
+        """Return the first and the last time of a block that is not empty, ns UTC."""
+        if self.span is None:
+            self.span = int(self.time.min()), int(self.time.max())
+        return self.span
 
     def select(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Block:
         """Some of the readings."""
@@ -82,7 +90,8 @@ class Readings:
             Roster rows wanted, ascending; None for all. Columns follow this order.
         """
         if points is None and all(block.single for block in self.blocks):
-            cells = _layered(self.blocks, n_points)
+            blocks = [block for block in self.blocks if len(block.row)]
+            cells = _layered(sorted(blocks, key=Block.times), n_points)
             if cells is not None:
                 return cells
         flat = self._flat()
@@ -139,14 +148,13 @@ class Readings:
 
 
 def _layered(blocks: Sequence[Block], n_points: int) -> Cells | None:
-    """Lay blocks over each other, a row each, if each begins after the one before ends."""
+    """Lay blocks in order over each other, a row each, if each begins after the one before ends."""
     latest = None
     for block in blocks:
-        if not len(block.time):
-            continue
-        if latest is not None and block.time.min() <= latest:
+        first, last = block.times()
+        if latest is not None and first <= latest:
             return None
-        latest = block.time.max()
+        latest = last
     shape = (len(blocks), n_points)
     present = np.zeros(shape, np.bool_)
     time, value = np.zeros(shape, np.int64), np.zeros(shape)

@@ -20,6 +20,7 @@ __all__ = ["Located", "Roster", "RosterTable"]
 
 _SLACK_SIGMAS = 6.0
 _LARGEST = 1e9
+_SPARSE = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,12 +73,15 @@ class Located:
     ----------
     row
         Row of each number, -1 where the area never had it, shape (n_rows,).
+    order
+        The rows of the frame, counted, shape (n_rows,).
     all_known, single, complete
         Whether all are known, whether none is repeated, and whether they are exactly the
         roster in its order.
     """
 
     row: npt.NDArray[np.int64]
+    order: npt.NDArray[np.int64]
     all_known: bool
     single: bool
     complete: bool
@@ -101,8 +105,9 @@ class Roster:
         edges = {0, FOREVER} | {p.valid_from for p in entries} | {p.valid_to for p in entries}
         ordered = sorted(edges)
         self._tables = tuple(self._table(register, start, end) for start, end in pairwise(ordered))
-        self._last_numbers: npt.NDArray[np.uint32] | None = None
-        self._last = Located(np.empty(0, np.int64), True, True, False)
+        self._place = _places(self.number)
+        self._last_numbers = b""
+        self._last = self._located(np.empty(0, np.uint32))
 
     def __len__(self) -> int:
         return len(self.number)
@@ -119,25 +124,34 @@ class Roster:
 
         Successive frames mostly hold the same points: the same object is returned then.
         """
-        if self._last_numbers is not None and np.array_equal(number, self._last_numbers):
-            return self._last
-        n_points = len(self.number)
-        if n_points:
-            row = np.minimum(np.searchsorted(self.number, number), n_points - 1)
-            known = self.number[row] == number
-            if not known.all():
-                row[~known] = -1
-        else:
-            row = np.full(len(number), -1, np.int64)
-        ordered = number if (number[1:] > number[:-1]).all() else np.sort(number)
-        self._last_numbers = number.copy()
-        self._last = Located(
-            row,
-            bool((row >= 0).all()),
-            bool((ordered[1:] != ordered[:-1]).all()),
-            len(row) == n_points and bool((row == np.arange(n_points)).all()),
-        )
+        numbers = number.tobytes()
+        if numbers != self._last_numbers:
+            self._last_numbers, self._last = numbers, self._located(number)
         return self._last
+
+    def _located(self, number: npt.NDArray[np.uint32]) -> Located:
+        n_points = len(self.number)
+        order = np.arange(len(number))
+        if not n_points:
+            row = np.full(len(number), -1, np.int64)
+        elif self._place is not None:
+            # One place before the first number and one after the last stand for all beyond.
+            offset = number.astype(np.int64) - (int(self.number[0]) - 1)
+            row = self._place.take(offset, mode="clip")
+        else:
+            row = np.minimum(np.searchsorted(self.number, number), n_points - 1)
+            row[self.number[row] != number] = -1
+        single = bool((number[1:] > number[:-1]).all())
+        if not single:
+            ordered = np.sort(number)
+            single = bool((ordered[1:] != ordered[:-1]).all())
+        return Located(
+            row,
+            order,
+            bool((row >= 0).all()),
+            single,
+            len(row) == n_points and bool((row == order).all()),
+        )
 
     def _table(self, register: PointRegister, start: int, end: int) -> RosterTable:
         n_points = len(self.number)
@@ -183,3 +197,12 @@ class Roster:
             bool(by_exception.any()),
             bool((scale == 1.0).all()),
         )
+
+
+def _places(number: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64] | None:
+    """Row by number less the first one, plus one; None where numbers lie too far apart."""
+    if not len(number) or int(number[-1]) - int(number[0]) > _SPARSE * len(number):
+        return None
+    place = np.full(int(number[-1]) - int(number[0]) + 3, -1, np.int64)
+    place[number.astype(np.int64) - int(number[0]) + 1] = np.arange(len(number))
+    return place

@@ -142,7 +142,7 @@ def judge(
     last = memory.value[rows]
     broken = None
     moved = np.abs(value - last) > table.slack[rows]
-    if moved.any():
+    if np.count_nonzero(moved):
         # Less than noise breaks no rule, so only what moved is looked at closely.
         chosen = np.flatnonzero(moved)
         members = chosen if isinstance(rows, slice) else rows[chosen]
@@ -154,14 +154,14 @@ def judge(
             broken[chosen] = found
     since = time
     same = value == memory.same_value[rows]
-    if same.any():
+    if np.count_nonzero(same):
         since = np.where(same, memory.same_since[rows], time)
         stuck = same & table.moves[rows] & (time - since >= limits.frozen_after) & (value != 0.0)
         if stuck.any():
             broken = np.zeros(len(value), np.uint16) if broken is None else broken
             broken[stuck] |= np.uint16(Rule.FROZEN)
     believed = credible if broken is None else credible & (broken == 0)
-    if believed.all():
+    if np.count_nonzero(believed) == len(believed):
         memory.value[rows], memory.time[rows] = value, time
     else:
         memory.value[rows] = np.where(believed, value, last)

@@ -124,10 +124,10 @@ def row_rules(
     (array([   0, 4096,    1], dtype=uint16), array([0, 2, 1], dtype=uint16))
     """
     broken = np.zeros(len(value), np.uint16)
-    if quality.any():
+    if np.count_nonzero(quality):
         broken[(quality & _BAD_SOURCE) != 0] = Rule.SOURCE
     outside = (value < low) | (value > high)
-    if outside.any():
+    if np.count_nonzero(outside):
         broken[outside] |= np.uint16(Rule.RANGE)
         quality = np.where(outside, quality | _SUSPECT, quality)
     return quality, broken

@@ -50,16 +50,19 @@ class TimeBounds:
                 f"{format_time(time_ns)} is before {format_time(self.earliest)}",
             )
 
+    def hold(self, first: int, last: int, append_time: int) -> bool:
+        """Whether all times from `first` to `last` are within the bounds."""
+        return first >= self.earliest and last <= append_time + self.future
+
     def outside(
         self, time: npt.NDArray[np.int64], append_time: int
     ) -> npt.NDArray[np.bool_] | None:
         """Return which of the times are beyond the bounds, None where all are within."""
         if not len(time):
             return None
-        low, high = self.earliest, append_time + self.future
-        if int(time.min()) >= low and int(time.max()) <= high:
+        if self.hold(int(time.min()), int(time.max()), append_time):
             return None
-        return np.asarray((time < low) | (time > high))
+        return np.asarray((time < self.earliest) | (time > append_time + self.future))
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,8 +124,7 @@ class Windows:
         """
         if not len(block.row):
             return None
-        first = floor_time(int(block.time.min()), self._length)
-        last = floor_time(int(block.time.max()), self._length)
+        first, last = (floor_time(time_ns, self._length) for time_ns in block.times())
         if first == last and not self._too_old(first, watermark):
             self._put(state, first, block)
             return None
