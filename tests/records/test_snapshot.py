@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from records.snapshot import Tree, pack, unpack
+from records.snapshot import Part, Tree, pack, unpack
 
 leaves = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text() | st.binary()
 trees = st.recursive(
@@ -36,3 +36,31 @@ def test_objects_are_refused_rather_than_pickled() -> None:
         pack({"a": np.array([object()])})
     with pytest.raises(TypeError, match="cannot hold"):
         pack({"a": object()})  # type: ignore[dict-item]
+
+
+def test_a_part_goes_apart_and_the_document_only_names_it() -> None:
+    part = Part.of({"a": np.arange(1000)})
+    apart: dict[str, bytes] = {}
+    data = pack({"kept": [part, part], "n": 1}, apart)
+    assert apart == {part.name: part.body}
+    assert len(data) < 100
+    again = unpack(data, apart)["kept"][1]
+    assert again.name == part.name
+    np.testing.assert_array_equal(again.tree()["a"], np.arange(1000))
+
+
+def test_without_a_place_for_it_a_part_is_packed_in_place() -> None:
+    part = Part.of([1.5])
+    again = unpack(pack({"kept": part}))["kept"]
+    assert (again.name, again.body) == (part.name, part.body)
+
+
+def test_the_arrays_of_a_part_cannot_be_written_to() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        Part.of(np.arange(3)).tree()[0] = 9
+
+
+def test_a_part_of_which_only_the_name_is_known_says_so() -> None:
+    known = unpack(pack(Part.of([1]), {}))
+    with pytest.raises(ValueError, match="not at hand"):
+        known.tree()
