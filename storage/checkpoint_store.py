@@ -1,44 +1,31 @@
 """Checkpoints in files: written whole or not at all, checked when read, one generation back.
 
-A file holds a magic, the length and the SHA-256 of the bytes, then the bytes.
+The parts of a checkpoint are files of their own, in a directory beside it. They are there before
+the checkpoint that names them, and go when neither it nor the one before it names them any more.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from dataclasses import dataclass
+import shutil
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-__all__ = ["Checkpoint", "CheckpointDamagedError", "CheckpointStore"]
+from storage.checkpoint_record import (
+    Checkpoint,
+    CheckpointDamagedError,
+    CheckpointFormatError,
+    check_part,
+    read_checkpoint,
+    write_checkpoint,
+)
 
-_MAGIC = b"GCC1"
-_HEADER = len(_MAGIC) + 8 + 32
+__all__ = ["CheckpointStore"]
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-class CheckpointDamagedError(OSError):
-    """A checkpoint's file is cut short or altered; the message says what can be done."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What was kept under a name.
-
-    Parameters
-    ----------
-    data
-        The bytes.
-    previous
-        Whether this is the generation before the last, because the last one is damaged.
-    problem
-        What is wrong with the last one, for a person; empty when nothing is.
-    """
-
-    data: bytes
-    previous: bool = False
-    problem: str = ""
+_NOTHING: Mapping[str, bytes] = {}
+_NONE: frozenset[str] = frozenset()
 
 
 class CheckpointStore:
@@ -56,9 +43,28 @@ class CheckpointStore:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._durable = durable
+        self._named: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+        """Parts that the last two generations of each checkpoint saved here name."""
 
-    def save(self, name: str, data: bytes) -> None:
+    def save(
+        self,
+        name: str,
+        data: bytes,
+        parts: Collection[str] = (),
+        new: Mapping[str, bytes] = _NOTHING,
+    ) -> None:
         """Keep `data` under `name`; what was there becomes the previous generation.
+
+        Parameters
+        ----------
+        name
+            Of the checkpoint.
+        data
+            The state.
+        parts
+            Names of all parts that belong to it.
+        new
+            Bytes of those that were not kept yet.
 
         Raises
         ------
@@ -67,26 +73,27 @@ class CheckpointStore:
         OSError
             When the disk refuses; what was there before stays.
         """
-        path = self._path(name)
-        temporary = path.with_suffix(".tmp")
-        header = _MAGIC + len(data).to_bytes(8, "little") + hashlib.sha256(data).digest()
-        try:
-            with temporary.open("wb") as file:
-                file.write(header)
-                file.write(data)
-                file.flush()
-                if self._durable:
-                    os.fsync(file.fileno())
-        except OSError:
-            temporary.unlink(missing_ok=True)
-            raise
+        path, shelf = self._path(name), self._shelf(name)
+        if new:
+            shelf.mkdir(exist_ok=True)
+            for part, body in new.items():
+                self._write_beside(shelf / part, body).replace(shelf / part)
+            self._settle(shelf)
+        temporary = self._write_beside(path, write_checkpoint(data, parts))
+        named = self._named.get(name)
+        if named is not None:
+            past, before = named
+        else:
+            # The first time, what a killed process left behind is cleared away too.
+            past = frozenset(kept.name for kept in shelf.iterdir()) if shelf.is_dir() else _NONE
+            before = _named_by(path) if past else _NONE
         if path.exists():
             path.replace(path.with_suffix(".previous"))
         temporary.replace(path)
-        if self._durable:
-            fd = os.open(self._directory, os.O_RDONLY)
-            os.fsync(fd)
-            os.close(fd)
+        self._settle(self._directory)
+        self._named[name] = before, frozenset(parts)
+        for part in past - before - frozenset(parts):
+            (shelf / part).unlink(missing_ok=True)
 
     def load(self, name: str) -> Checkpoint | None:
         """Return what is kept under `name`, or None when nothing ever was.
@@ -95,18 +102,23 @@ class CheckpointStore:
         ------
         CheckpointDamagedError
             When the last generation is damaged and there is no whole one before it.
+        CheckpointFormatError
+            When the last generation is of another release.
         """
         path = self._path(name)
+        self._named.pop(name, None)
         problems = []
         for generation in (path, path.with_suffix(".previous")):
             try:
-                data = _read(generation)
+                found = self._read(name, generation)
+            except CheckpointFormatError:
+                raise
             except CheckpointDamagedError as error:
                 problems.append(str(error))
                 continue
             # Between the two renames of `save` only the previous generation is there.
-            if data is not None:
-                return Checkpoint(data, bool(problems), "; ".join(problems))
+            if found is not None:
+                return Checkpoint(*found, bool(problems), "; ".join(problems))
         if problems:
             raise CheckpointDamagedError(
                 f"{'; '.join(problems)}; no whole generation is left: restore one from a copy, "
@@ -114,34 +126,79 @@ class CheckpointStore:
             )
         return None
 
+    def load_all(self, names: Iterable[str]) -> Mapping[str, Checkpoint]:
+        """Return what is kept under these names, without those under which nothing ever was.
+
+        Raises
+        ------
+        CheckpointDamagedError
+            As `load`.
+        """
+        found = {name: self.load(name) for name in names}
+        return {name: kept for name, kept in found.items() if kept is not None}
+
     def names(self) -> list[str]:
         """Names under which something is kept, in order."""
         kept = (".checkpoint", ".previous")
         return sorted({p.stem for p in self._directory.iterdir() if p.suffix in kept})
 
     def delete(self, name: str) -> None:
-        """Forget both generations of `name`."""
+        """Forget both generations of `name`, and their parts."""
         path = self._path(name)
         for generation in (path.with_suffix(".previous"), path):
             generation.unlink(missing_ok=True)
+        shutil.rmtree(self._shelf(name), ignore_errors=True)
+        self._named.pop(name, None)
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot name a checkpoint: letters, digits, '.', '_', '-'")
         return self._directory / f"{name}.checkpoint"
 
+    def _shelf(self, name: str) -> Path:
+        return self._directory / f"{name}.parts"
 
-def _read(path: Path) -> bytes | None:
+    def _read(self, name: str, path: Path) -> tuple[bytes, dict[str, bytes]] | None:
+        content = _content(path)
+        if content is None:
+            return None
+        data, parts = read_checkpoint(content, str(path))
+        shelf = self._shelf(name)
+        return data, {part: check_part(part, _content(shelf / part), str(path)) for part in parts}
+
+    def _write_beside(self, path: Path, content: bytes) -> Path:
+        """Write what is to be renamed to `path`, and return where."""
+        temporary = path.with_suffix(".tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                if self._durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        return temporary
+
+    def _settle(self, directory: Path) -> None:
+        """Make renames survive a power cut."""
+        if self._durable:
+            fd = os.open(directory, os.O_RDONLY)
+            os.fsync(fd)
+            os.close(fd)
+
+
+def _content(path: Path) -> bytes | None:
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         return None
-    data = content[_HEADER:]
-    length = int.from_bytes(content[4:12], "little")
-    if content[:4] != _MAGIC or len(content) < _HEADER:
-        raise CheckpointDamagedError(f"{path} is not a checkpoint")
-    if len(data) != length:
-        raise CheckpointDamagedError(f"{path} holds {len(data)} bytes of {length}")
-    if hashlib.sha256(data).digest() != content[12:_HEADER]:
-        raise CheckpointDamagedError(f"{path} does not match its checksum")
-    return data
+
+
+def _named_by(path: Path) -> frozenset[str]:
+    """Parts that a generation names; none where there is no whole one."""
+    content = _content(path)
+    try:
+        return frozenset(read_checkpoint(content, str(path))[1] if content else ())
+    except CheckpointDamagedError:
+        return _NONE

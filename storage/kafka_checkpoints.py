@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
 from kafka import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
 
 from records.log import LogRecord, Outgoing, Partition
-from storage.checkpoint_store import Checkpoint
+from storage.checkpoint_record import (
+    Checkpoint,
+    CheckpointDamagedError,
+    CheckpointFormatError,
+    check_part,
+    read_checkpoint,
+    write_checkpoint,
+)
 from storage.kafka_connection import KafkaConnection
 from storage.kafka_log_reader import KafkaLogReader
 from storage.kafka_log_writer import MAX_RECORD_BYTES, KafkaLogWriter
 
 __all__ = ["CheckpointTooLargeError", "KafkaCheckpoints"]
 
-_FIRST_WINDOW = 16
+_NOTHING: Mapping[str, bytes] = {}
+_GENERATIONS = 3
+_AT_A_TIME = 64
 _MARGIN_BYTES = 64 << 10
 
 _CONFIG = {
     "cleanup.policy": "compact",
     "max.message.bytes": str(MAX_RECORD_BYTES),
-    # Every few seconds a state is superseded; what is superseded should not be kept for days.
+    # Every few seconds a state is superseded; what is superseded should not be kept for days,
+    # nor the ends of parts.
+    "delete.retention.ms": "600000",
     "segment.bytes": str(64 << 20),
     "segment.ms": "600000",
     "min.cleanable.dirty.ratio": "0.1",
@@ -33,9 +48,12 @@ class CheckpointTooLargeError(ValueError):
 class KafkaCheckpoints:
     """Named checkpoints, the youngest of each in ``gridcast.NAMESPACE.checkpoint.v1``.
 
+    A checkpoint and each of its parts have keys of their own. The parts come before it, and are
+    erased when neither it nor the one before it names them any more.
+
     A worker that was taken for dead and wakes up may write an older checkpoint after a younger
     one. That is harmless: a checkpoint is a state and its offsets, so whoever starts from it
-    only does more work again.
+    only does more work again. If parts of it are gone by then, the one before it counts.
 
     Parameters
     ----------
@@ -50,9 +68,28 @@ class KafkaCheckpoints:
         _create(connection, self._place.topic)
         self._writer = KafkaLogWriter(connection, linger_ms=0)
         self._reader = KafkaLogReader(connection)
+        self._named: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+        """Parts that the last two checkpoints of each name, loaded or saved here, name."""
 
-    def save(self, name: str, data: bytes) -> None:
+    def save(
+        self,
+        name: str,
+        data: bytes,
+        parts: Collection[str] = (),
+        new: Mapping[str, bytes] = _NOTHING,
+    ) -> None:
         """Keep `data` under `name`.
+
+        Parameters
+        ----------
+        name
+            Of the checkpoint.
+        data
+            The state.
+        parts
+            Names of all parts that belong to it.
+        new
+            Bytes of those that were not kept yet.
 
         Raises
         ------
@@ -61,42 +98,113 @@ class KafkaCheckpoints:
         KafkaWriteError
             When Kafka does not acknowledge it; what was kept before stays.
         """
-        if len(data) > MAX_RECORD_BYTES - _MARGIN_BYTES:
-            raise CheckpointTooLargeError(
-                f"checkpoint {name!r} has {len(data)} bytes, a record holds "
-                f"{MAX_RECORD_BYTES - _MARGIN_BYTES}; keep checkpoints in files"
-            )
-        self._writer.append([Outgoing(self._place.topic, 0, data, name.encode())])
+        content = write_checkpoint(data, parts)
+        for body in (content, *new.values()):
+            if len(body) > MAX_RECORD_BYTES - _MARGIN_BYTES:
+                raise CheckpointTooLargeError(
+                    f"checkpoint {name!r} has {len(body)} bytes, a record holds "
+                    f"{MAX_RECORD_BYTES - _MARGIN_BYTES}; keep checkpoints in files"
+                )
+        topic = self._place.topic
+        # One partition keeps their order, so the checkpoint is never there without its parts.
+        self._writer.append(
+            Outgoing(topic, 0, body, _part_key(name, part)) for part, body in new.items()
+        )
+        self._writer.append([Outgoing(topic, 0, content, name.encode())])
         self._writer.flush()
+        past, before = self._named.get(name, (frozenset(), frozenset()))
+        self._named[name] = before, frozenset(parts)
+        for part in past - before - frozenset(parts):
+            self._writer.erase(self._place, _part_key(name, part))
 
     def load(self, name: str) -> Checkpoint | None:
-        """Return what was kept last under `name`, or None when nothing ever was."""
-        begin, end = self._reader.begin_offset(self._place), self._reader.end_offset(self._place)
-        key, window, until = name.encode(), _FIRST_WINDOW, end
-        # Backwards, in growing steps: the youngest are at the end.
-        while until > begin:
-            start = max(begin, until - window)
-            found = [r.value for r in self._between(start, until) if r.key == key]
-            if found:
-                return Checkpoint(found[-1])
-            window, until = 4 * window, start
-        return None
+        """Return what was kept last under `name`, or None when nothing ever was.
+
+        Raises
+        ------
+        CheckpointDamagedError
+            When there is something, but nothing whole.
+        """
+        return self.load_all([name]).get(name)
+
+    def load_all(self, names: Iterable[str]) -> Mapping[str, Checkpoint]:
+        """Return what was kept last under these names, reading the topic once.
+
+        Raises
+        ------
+        CheckpointDamagedError
+            When there is something under a name, but nothing whole.
+        """
+        shelves = {name: _Shelf() for name in names}
+        for record in self._records():
+            name, _, part = record.key.decode("utf-8", "replace").partition("/")
+            if name not in shelves:
+                continue
+            if part:
+                shelves[name].put(part, record.value)
+            else:
+                shelves[name].generations.append(record.value)
+        loaded = {}
+        for name, shelf in shelves.items():
+            if shelf.generations:
+                where = f"checkpoint {name} in {self._place.topic}"
+                loaded[name], named = shelf.newest(where)
+                # What nobody names was left behind by a killed worker.
+                self._named[name] = frozenset(shelf.parts), named
+        return loaded
 
     def close(self) -> None:
         """Let go of all resources."""
         self._writer.close()
         self._reader.close()
 
-    def _between(self, start: int, end: int) -> list[LogRecord]:
-        """Records with offsets in ``[start, end)`` that compaction has left."""
-        records: list[LogRecord] = []
+    def _records(self) -> Iterator[LogRecord]:
+        """All records that compaction has left, in order."""
+        start, end = self._reader.begin_offset(self._place), self._reader.end_offset(self._place)
         while start < end:
-            got = self._reader.read(self._place, start, end - start)
+            got = self._reader.read(self._place, start, _AT_A_TIME)
             if not got:
-                break
-            records += [record for record in got if record.offset < end]
+                return
+            yield from got
             start = got[-1].offset + 1
-        return records
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """What the topic holds of one checkpoint."""
+
+    parts: dict[str, bytes] = field(default_factory=dict)
+    generations: deque[bytes] = field(default_factory=lambda: deque(maxlen=_GENERATIONS))
+
+    def put(self, part: str, body: bytes) -> None:
+        """Take a part, or its end, which has no bytes."""
+        if body:
+            self.parts[part] = body
+        else:
+            self.parts.pop(part, None)
+
+    def newest(self, where: str) -> tuple[Checkpoint, frozenset[str]]:
+        """Return the youngest that is whole, and the names of its parts."""
+        problems = []
+        for content in reversed(self.generations):
+            try:
+                data, named = read_checkpoint(content, where)
+                parts = {part: check_part(part, self.parts.get(part), where) for part in named}
+            except CheckpointFormatError:
+                raise
+            except CheckpointDamagedError as error:
+                problems.append(str(error))
+                continue
+            problem = "; ".join(problems)
+            return Checkpoint(data, parts, bool(problems), problem), frozenset(named)
+        raise CheckpointDamagedError(
+            f"{'; '.join(problems)}; nothing whole is left: use a new namespace, or delete the "
+            "topic to start again from what the log holds"
+        )
+
+
+def _part_key(name: str, part: str) -> bytes:
+    return f"{name}/{part}".encode()
 
 
 def _create(connection: KafkaConnection, topic: str) -> None:

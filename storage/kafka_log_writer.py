@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from records.log import Outgoing
+from records.log import Outgoing, Partition
 from storage.kafka_connection import KafkaConnection
 
 __all__ = ["MAX_RECORD_BYTES", "KafkaLogWriter", "KafkaWriteError"]
@@ -90,6 +90,20 @@ class KafkaLogWriter:
             # The producer's own buffer knows no bound.
             if self._unflushed_bytes > _UNFLUSHED_BYTES:
                 self.flush()
+
+    def erase(self, partition: Partition, key: bytes) -> None:
+        """Let a compacted topic forget what was kept under `key`.
+
+        Raises
+        ------
+        KafkaWriteError
+            As `append`.
+        """
+        try:
+            sent = self._producer.send(partition.topic, None, key, partition=partition.number)
+        except (KafkaError, AssertionError, ValueError) as error:
+            raise KafkaWriteError(f"{partition.topic}/{partition.number}: {error!r}") from error
+        sent.add_errback(self._failed)
 
     def flush(self) -> None:
         """Return once every record is acknowledged.

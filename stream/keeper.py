@@ -3,24 +3,30 @@
 A checkpoint is a state and the offsets it has taken in, saved as one. Outcomes are flushed
 before it is saved, and an input is acknowledged only after it; so a restart goes back to the
 checkpoint and does the work again, and sinks that ignore what they have make that harmless.
+
+A draft is what a checkpoint will be. It may be saved while its state goes on, for what the state
+does after it is no part of it; so a shell need not stand still for as long as its disk or its
+broker takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from threading import Lock
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
 from records.log import LogRecord, Partition
 from records.snapshot import pack, unpack
-from storage.checkpoint_store import Checkpoint
+from storage.checkpoint_record import Checkpoint
 from stream.stage import Outcome, Scope, Stage
 
 __all__ = [
     "CheckpointMismatchError",
     "Checkpoints",
+    "Draft",
     "LogHoleError",
     "Outlet",
     "StageKeeper",
@@ -49,12 +55,18 @@ class Outlet(Protocol):
 class Checkpoints(Protocol):
     """Where checkpoints are kept, by name."""
 
-    def save(self, name: str, data: bytes) -> None:
-        """Keep `data` under `name`, whole or not at all."""
+    def save(
+        self, name: str, data: bytes, parts: Collection[str], new: Mapping[str, bytes]
+    ) -> None:
+        """Keep `data` under `name`, whole or not at all.
+
+        `parts` names all parts that belong to it, `new` has those that the checkpoint before
+        did not name; there may be some among them that are kept already.
+        """
         ...
 
-    def load(self, name: str) -> Checkpoint | None:
-        """Return what was kept last, or None."""
+    def load_all(self, names: Iterable[str]) -> Mapping[str, Checkpoint]:
+        """Return what was kept last under each of these names, with its parts."""
         ...
 
 
@@ -94,8 +106,24 @@ def unit_of(scope: Scope, partition: Partition) -> int:
 
 @dataclass(slots=True)
 class _Held(Generic[S]):
+    """A state, how many records it took in here, and what its last checkpoint covers."""
+
     state: S
-    changed: bool = False
+    parts: frozenset[str] = frozenset()
+    taken: int = 0
+    saved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The checkpoint of one state as it stood after some record, not saved yet."""
+
+    held: _Held[Any]
+    name: str
+    taken: int
+    data: bytes
+    parts: Mapping[str, bytes]
+    offsets: Mapping[Partition, int]
 
 
 class StageKeeper(Generic[S]):
@@ -127,6 +155,12 @@ class StageKeeper(Generic[S]):
         self._begin_offset = begin_offset
         self._held: dict[int, _Held[S]] = {}
         self._next: dict[Partition, int] = {}
+        self._saving = Lock()
+
+    @property
+    def changed(self) -> Sequence[int]:
+        """States that have taken something in since their last checkpoint."""
+        return [unit for unit, held in self._held.items() if held.taken > held.saved]
 
     @property
     def positions(self) -> Mapping[Partition, int]:
@@ -148,20 +182,21 @@ class StageKeeper(Generic[S]):
         units: dict[int, list[Partition]] = {}
         for partition in sorted(partitions):
             units.setdefault(unit_of(self.stage.scope, partition), []).append(partition)
+        found = self._checkpoints.load_all([self._name(unit) for unit in units])
         for unit, members in units.items():
             name = self._name(unit)
-            kept = self._checkpoints.load(name)
+            kept = found.get(name)
             if kept is None:
                 self._held[unit] = _Held(self.stage.initial(members))
                 self._next |= {partition: self._begin_offset(partition) for partition in members}
                 continue
             if kept.problem:
                 _logger.warning("checkpoint_damaged", name=name, problem=kept.problem)
-            tree = unpack(kept.data)
+            tree = unpack(kept.data, kept.parts)
             offsets = {Partition(topic, number): at for topic, number, at in tree["offsets"]}
             if offsets.keys() != set(members):
                 raise CheckpointMismatchError(name, set(offsets), set(members))
-            self._held[unit] = _Held(self.stage.load(tree["state"]))
+            self._held[unit] = _Held(self.stage.load(tree["state"]), frozenset(kept.parts))
             self._next |= offsets
         return self.positions
 
@@ -187,23 +222,44 @@ class StageKeeper(Generic[S]):
         if outcomes:
             self._outlet.deliver(outcomes)
         self._next[partition] = due + 1
-        held.changed = True
+        held.taken += 1
         return True
 
     def checkpoint(self) -> Mapping[Partition, int]:
         """Flush the outcomes, save what changed, and return the offsets that may be committed."""
-        self._outlet.flush()
-        for unit, held in self._held.items():
-            if held.changed:
-                offsets = [
-                    (partition.topic, partition.number, offset)
-                    for partition, offset in self._next.items()
-                    if unit_of(self.stage.scope, partition) == unit
-                ]
-                tree = {"offsets": offsets, "state": self.stage.dump(held.state)}
-                self._checkpoints.save(self._name(unit), pack(tree))
-                held.changed = False
+        self.save([self.draft(unit) for unit in self.changed])
         return self.positions
+
+    def draft(self, unit: int) -> Draft:
+        """Draft the checkpoint of a state as it stands.
+
+        Everything that it emitted so far has been delivered, and `save` flushes that.
+        """
+        held = self._held[unit]
+        offsets = {
+            partition: offset
+            for partition, offset in self._next.items()
+            if unit_of(self.stage.scope, partition) == unit
+        }
+        places = [(partition.topic, partition.number, at) for partition, at in offsets.items()]
+        parts: dict[str, bytes] = {}
+        data = pack({"offsets": places, "state": self.stage.dump(held.state)}, parts)
+        return Draft(held, self._name(unit), held.taken, data, parts, offsets)
+
+    def save(self, drafts: Sequence[Draft]) -> Mapping[Partition, int]:
+        """Flush the outcomes, save drafts, and return the offsets that may be committed.
+
+        It may run in another thread while the states go on.
+        """
+        with self._saving:
+            self._outlet.flush()
+            for draft in drafts:
+                held = draft.held
+                if draft.taken > held.saved:
+                    new = {name: draft.parts[name] for name in draft.parts.keys() - held.parts}
+                    self._checkpoints.save(draft.name, draft.data, draft.parts.keys(), new)
+                    held.saved, held.parts = draft.taken, frozenset(draft.parts)
+        return {place: at for draft in drafts for place, at in draft.offsets.items()}
 
     def let_go(self) -> None:
         """Forget all states; what was not checkpointed is done again by whoever takes over."""

@@ -13,7 +13,8 @@ from console.settings import Settings
 from records.log import LogReader, Partition
 from records.snapshot import unpack
 from records.topics import CATALOGUE, topic_name
-from storage.checkpoint_store import CheckpointDamagedError, CheckpointStore
+from storage.checkpoint_record import CheckpointDamagedError
+from storage.checkpoint_store import CheckpointStore
 
 __all__ = ["checkpoint_checks", "log_checks", "topic_checks"]
 

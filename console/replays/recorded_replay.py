@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ from console.settings import nanoseconds
 from records.log import LogReader, Partition
 from records.time import DAY, HOUR, MINUTE, format_time, parse_time
 from records.topics import CATALOGUE, Partitioning, topic_name
-from storage.checkpoint_store import Checkpoint
+from storage.checkpoint_record import Checkpoint
 from storage.historian import Historian
 from storage.historian_classes import HistoryClass
 from storage.recorded_products import forecast_values, interval_values, model_versions
@@ -213,11 +213,14 @@ def replay_recorded(
 class _NoCheckpoints:
     """A replay that was stopped begins again."""
 
-    def save(self, name: str, data: bytes) -> None:
+    def save(
+        self, name: str, data: bytes, parts: Collection[str], new: Mapping[str, bytes]
+    ) -> None:
         """Keep nothing."""
 
-    def load(self, name: str) -> Checkpoint | None:
+    def load_all(self, names: Iterable[str]) -> Mapping[str, Checkpoint]:
         """Return nothing."""
+        return {}
 
 
 _RUN = RunnerOptions(checkpoint_every=timedelta.max, until_end=True)

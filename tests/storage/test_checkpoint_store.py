@@ -2,7 +2,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage.checkpoint_store import CheckpointDamagedError, CheckpointStore
+from records.snapshot import part_name
+from storage.checkpoint_record import CheckpointDamagedError, CheckpointFormatError
+from storage.checkpoint_store import CheckpointStore
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_the_last_one_counts_and_names_are_listed(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda b: b[:-1], "holds 3 bytes of 4"),
+        (lambda b: b[:-1], "holds 7 bytes of 8"),
         (lambda b: b[:-1] + b"?", "does not match its checksum"),
         (lambda b: b"", "is not a checkpoint"),
         (lambda b: b[:20], "is not a checkpoint"),
@@ -81,3 +83,79 @@ def test_what_a_crash_left_half_written_is_never_read(store):
 def test_names_that_are_not_file_names_are_refused(store, name):
     with pytest.raises(ValueError, match="cannot name a checkpoint"):
         store.save(name, b"")
+
+
+def parts_of(store, name="area-0"):
+    shelf = store._shelf(name)
+    return {kept.name for kept in shelf.iterdir()} if shelf.is_dir() else set()
+
+
+def keep(store, data, *bodies, new=None):
+    named = {part_name(body): body for body in bodies}
+    store.save("area-0", data, named.keys(), named if new is None else new)
+    return set(named)
+
+
+def test_a_part_is_written_once_and_loaded_with_every_checkpoint_that_names_it(store):
+    keep(store, b"one", b"first")
+    named = keep(store, b"two", b"first", b"second", new={part_name(b"second"): b"second"})
+    kept = store.load("area-0")
+    assert (kept.data, set(kept.parts)) == (b"two", named)
+    assert sorted(kept.parts.values()) == [b"first", b"second"]
+
+
+def test_a_part_goes_when_neither_of_the_two_generations_names_it(store):
+    first = keep(store, b"one", b"first")
+    second = keep(store, b"two", b"second")
+    assert parts_of(store) == first | second
+    third = keep(store, b"three", b"third")
+    assert parts_of(store) == second | third
+
+
+def test_what_a_killed_process_left_behind_goes_with_the_next_checkpoint(store, tmp_path):
+    first = keep(store, b"one", b"first")
+    (store._shelf("area-0") / part_name(b"never named")).write_bytes(b"never named")
+    (store._shelf("area-0") / "half.tmp").write_bytes(b"ha")
+    another = CheckpointStore(tmp_path / "checkpoints")
+    second = keep(another, b"two", b"second")
+    assert parts_of(another) == first | second
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda part: part.unlink(), "is missing"),
+        (lambda part: part.write_bytes(b"other"), "does not match its name"),
+    ],
+)
+def test_without_one_of_its_parts_a_checkpoint_is_damaged_and_the_previous_one_taken(
+    store, spoil, said
+):
+    keep(store, b"one", b"first")
+    (second,) = keep(store, b"two", b"second")
+    spoil(store._shelf("area-0") / second)
+    kept = store.load("area-0")
+    assert (kept.data, kept.parts, kept.previous) == (b"one", {part_name(b"first"): b"first"}, True)
+    assert said in kept.problem
+
+
+def test_a_checkpoint_that_is_deleted_takes_its_parts_along(store):
+    keep(store, b"one", b"first")
+    store.delete("area-0")
+    assert (store.load("area-0"), store.names(), parts_of(store)) == (None, [], set())
+
+
+def test_several_are_loaded_at_once(store):
+    store.save("a", b"1")
+    store.save("b", b"2")
+    assert {name: kept.data for name, kept in store.load_all(["a", "b", "c"]).items()} == {
+        "a": b"1",
+        "b": b"2",
+    }
+
+
+def test_one_of_another_release_is_refused_and_says_what_to_do(store):
+    store.save("area-0", b"one")
+    last(store).write_bytes(b"GCC1" + bytes(60))
+    with pytest.raises(CheckpointFormatError, match="another release: run that release, delete"):
+        store.load("area-0")

@@ -9,7 +9,7 @@ holds; and it must never be seen to go back to a lower revision.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ from records.tick import tick_record
 from records.time import SECOND, parse_time
 from records.topics import topic_name
 from records.window import decode_window
-from storage.checkpoint_store import Checkpoint
+from storage.checkpoint_record import Checkpoint
 from stream.area import AreaSettings, AreaStage
 from stream.fold import FoldLimits
 from stream.keeper import StageKeeper
@@ -150,6 +150,8 @@ class Disk:
     rng: random.Random
     chance: float
     checkpoints: dict[str, bytes] = field(default_factory=dict)
+    parts: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    needed: dict[str, frozenset[str]] = field(default_factory=dict)
     commits: dict[Partition, int] = field(default_factory=dict)
     read_model: dict[tuple[str, str, int], tuple[int, str]] = field(default_factory=dict)
     read_to: dict[Partition, int] = field(default_factory=dict)
@@ -187,18 +189,38 @@ class Producer:
 
 
 class Store:
-    """Checkpoints that are written whole, at once."""
+    """Checkpoints that are written whole, at once; each of their parts is an effect of its own."""
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
+        self.named: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
 
-    def save(self, name: str, data: bytes) -> None:
-        self.disk.effect()
-        self.disk.checkpoints[name] = data
+    def save(
+        self, name: str, data: bytes, parts: Collection[str], new: Mapping[str, bytes]
+    ) -> None:
+        disk = self.disk
+        for part, body in new.items():
+            disk.effect()
+            disk.parts[name, part] = body
+        disk.effect()
+        disk.checkpoints[name] = data
+        disk.needed[name] = frozenset(parts)
+        past, before = self.named.get(name, (frozenset(), frozenset()))
+        self.named[name] = before, frozenset(parts)
+        for part in past - before - frozenset(parts):
+            disk.effect()
+            disk.parts.pop((name, part), None)
 
-    def load(self, name: str) -> Checkpoint | None:
-        data = self.disk.checkpoints.get(name)
-        return None if data is None else Checkpoint(data)
+    def load_all(self, names: Iterable[str]) -> Mapping[str, Checkpoint]:
+        disk = self.disk
+        return {
+            name: Checkpoint(
+                disk.checkpoints[name],
+                {part: disk.parts[name, part] for part in disk.needed[name]},
+            )
+            for name in names
+            if name in disk.checkpoints
+        }
 
 
 class World:
@@ -259,7 +281,13 @@ class World:
         keeper.offer(record)
 
     def checkpoint(self, keeper: StageKeeper[Any]) -> None:
-        for partition, offset in keeper.checkpoint().items():
+        if self.disk.rng.random() < 0.5:
+            positions = keeper.checkpoint()
+        else:
+            drafts = [keeper.draft(unit) for unit in keeper.changed]
+            self.turn(keeper)
+            positions = keeper.save(drafts)
+        for partition, offset in positions.items():
             self.disk.effect()
             self.disk.commits[partition] = offset
 

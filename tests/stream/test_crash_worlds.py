@@ -53,7 +53,7 @@ class OffsetBeforeState(World):
                 else [topic, number, at]
                 for topic, number, at in tree["offsets"]
             ]
-            self.disk.checkpoints[name] = pack({"offsets": ahead, "state": tree["state"]})
+            self.disk.checkpoints[name] = pack({"offsets": ahead, "state": tree["state"]}, {})
         self.disk.effect()
         keeper.offer(record)
 

@@ -1,9 +1,10 @@
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pytest
 
 from records.log import LogRecord, Outgoing, Partition
-from storage.checkpoint_store import Checkpoint, CheckpointStore
+from storage.checkpoint_record import Checkpoint
+from storage.checkpoint_store import CheckpointStore
 from stream.keeper import CheckpointMismatchError, LogHoleError, StageKeeper
 from stream.stage import Outcome, Scope
 
@@ -46,12 +47,14 @@ class Journal:
     def flush(self) -> None:
         self.entries.append("flush")
 
-    def save(self, name: str, data: bytes) -> None:
+    def save(
+        self, name: str, data: bytes, parts: Collection[str], new: Mapping[str, bytes]
+    ) -> None:
         self.entries.append(f"save {name}")
         self.kept[name] = data
 
-    def load(self, name: str) -> Checkpoint | None:
-        return Checkpoint(self.kept[name]) if name in self.kept else None
+    def load_all(self, names: Iterable[str]) -> Mapping[str, Checkpoint]:
+        return {name: Checkpoint(self.kept[name]) for name in names if name in self.kept}
 
 
 def record(partition: Partition, offset: int, value: bytes = b"v") -> LogRecord:

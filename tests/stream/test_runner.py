@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +8,7 @@ from records.log import LogRecord, Outgoing, Partition
 from records.time import MINUTE, parse_time
 from records.topics import topic_name
 from records.window import decode_window
-from storage.checkpoint_store import Checkpoint
+from storage.checkpoint_record import Checkpoint
 from storage.memory_log import MemoryLog
 from stream.meter_check import CheckLimits
 from stream.metering import MeteringSettings, MeteringStage
@@ -25,12 +25,16 @@ TO_END = RunnerOptions(until_end=True, burst=7)
 class Kept:
     def __init__(self) -> None:
         self.data: dict[str, bytes] = {}
+        self.parts: dict[str, dict[str, bytes]] = {}
 
-    def save(self, name: str, data: bytes) -> None:
-        self.data[name] = data
+    def save(
+        self, name: str, data: bytes, parts: Collection[str], new: Mapping[str, bytes]
+    ) -> None:
+        kept = self.parts.get(name, {}) | new
+        self.data[name], self.parts[name] = data, {part: kept[part] for part in parts}
 
-    def load(self, name: str) -> Checkpoint | None:
-        return Checkpoint(self.data[name]) if name in self.data else None
+    def load_all(self, names: Iterable[str]) -> Mapping[str, Checkpoint]:
+        return {n: Checkpoint(self.data[n], self.parts[n]) for n in names if n in self.data}
 
 
 def everything(log: MemoryLog) -> dict[Partition, list[LogRecord]]:
