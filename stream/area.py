@@ -34,7 +34,8 @@ from stream.local_clock import LocalClock
 from stream.roster import Roster
 from stream.stage import Outcome, Scope
 from stream.watermark import NEVER, TimeBounds, Watermark
-from stream.windows import Windows, WindowSettings, WindowState
+from stream.window_state import WindowState
+from stream.windows import Windows, WindowSettings
 
 __all__ = ["AreaSettings", "AreaStage", "AreaState"]
 
@@ -219,7 +220,7 @@ class AreaStage:
         outcomes: list[Outcome],
     ) -> None:
         """Publish what is believed at `time_ns`."""
-        typical = state.typical.mean[self._clock.slot(time_ns)]
+        typical = state.typical.mean(self._clock.slot(time_ns))
         value, quality, age_s = fill(
             state.live.memory, state.live.quality, typical, time_ns, self._settings.fill
         )
@@ -243,7 +244,7 @@ class AreaStage:
         for batch, complete in windows.advance(state.windows, state.watermark.time, offset):
             outcomes.append(window_record(self._window_topic, batch, complete))
             if batch.end == complete and (batch.revision == 1).all():
-                emitted = state.windows.closed[batch.start].emitted
+                emitted = state.windows.closed[batch.start].value.emitted
                 state.typical.learn(
                     self._clock.slot(batch.start),
                     emitted.mean,
@@ -253,7 +254,7 @@ class AreaStage:
 
     def dump(self, state: AreaState) -> Tree:
         """State as a tree."""
-        roster, windows = self._parts(state.area)
+        roster, _ = self._parts(state.area)
         return {
             "area": state.area,
             "number": roster.number,
@@ -261,7 +262,7 @@ class AreaStage:
             "viewed": state.viewed,
             "live": state.live.dump(),
             "typical": state.typical.dump(),
-            "windows": windows.dump(state.windows),
+            "windows": state.windows.dump(),
         }
 
     def load(self, tree: Tree) -> AreaState:
@@ -274,7 +275,7 @@ class AreaStage:
         """
         stored = cast("Mapping[str, Any]", tree)
         area = int(stored["area"])
-        roster, windows = self._parts(area)
+        roster, _ = self._parts(area)
         if not np.array_equal(stored["number"], roster.number):
             raise ValueError(
                 f"area {area}: the checkpoint knows {len(stored['number'])} points, the register "
@@ -285,6 +286,6 @@ class AreaStage:
             Watermark(self._settings.disorder, int(stored["greatest"])),
             int(stored["viewed"]),
             Live.load(stored["live"]),
-            Typical.load(stored["typical"]),
-            windows.load(stored["windows"]),
+            Typical.load(len(roster), stored["typical"]),
+            WindowState.load(stored["windows"]),
         )

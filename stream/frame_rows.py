@@ -11,7 +11,7 @@ from records.errors import Reason, RecordError
 from records.finding import Finding
 from records.quality import Quality
 from records.scada import ScadaFrame
-from stream.readings import Block
+from stream.block import Block
 from stream.roster import Located, Roster, RosterTable
 from stream.sequence import Rows
 from stream.validation import row_rules

@@ -7,7 +7,7 @@ with its kind and age, and the raw topic stays unfilled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from records.quality import NOT_BELIEVED, Quality
-from records.snapshot import Tree
+from records.snapshot import Part, Tree
 from records.time import MINUTE, SECOND
-from stream.local_clock import N_SLOTS
+from stream.kept import Kept
 from stream.sequence import Memory
 
-__all__ = ["FillLimits", "Typical", "fill"]
+__all__ = ["FillLimits", "Typical", "Usual", "fill"]
 
 _NOT_BELIEVED = np.uint16(NOT_BELIEVED)
 _HELD = np.uint16(Quality.HELD)
@@ -44,24 +44,54 @@ class FillLimits:
 
 
 @dataclass(slots=True)
-class Typical:
-    """Running mean of each point in each slot of the local week, learnt from closed windows.
+class Usual:
+    """Running means of one slot of the local week; arrays of shape (n_points,).
 
     Parameters
     ----------
     mean
-        In the point's unit, NaN where nothing was learnt yet, shape (72, n_points).
+        In the point's unit, NaN where nothing was learnt yet.
     count
-        Windows behind each mean, up to `FillLimits.typical_memory`, same shape.
+        Windows behind each mean, up to `FillLimits.typical_memory`.
     """
 
     mean: npt.NDArray[np.float64]
     count: npt.NDArray[np.int32]
 
+    def dump(self) -> Tree:
+        """State as a tree."""
+        return {"mean": self.mean, "count": self.count}
+
+    @classmethod
+    def load(cls, tree: Mapping[str, Any]) -> Usual:
+        """State from its tree."""
+        return cls(tree["mean"], tree["count"])
+
+
+@dataclass(slots=True)
+class Typical:
+    """Typical values of an area, learnt from closed windows.
+
+    Parameters
+    ----------
+    n_points
+        Number of points.
+    slots
+        What was learnt of each slot of the local week; those without anything are not in it.
+    """
+
+    n_points: int
+    slots: dict[int, Kept[Usual]]
+
     @classmethod
     def empty(cls, n_points: int) -> Typical:
         """Nothing learnt."""
-        return cls(np.full((N_SLOTS, n_points), np.nan), np.zeros((N_SLOTS, n_points), np.int32))
+        return cls(n_points, {})
+
+    def mean(self, slot: int) -> npt.NDArray[np.float64]:
+        """Typical value of each point in a slot, NaN where unknown, shape (n_points,)."""
+        kept = self.slots.get(slot)
+        return np.full(self.n_points, np.nan) if kept is None else kept.value.mean
 
     def learn(
         self,
@@ -71,8 +101,15 @@ class Typical:
         memory: int,
     ) -> None:
         """Move the means of one slot towards `value` where it was `measured`."""
-        mean, count = self.mean[slot], self.count[slot]
         rows = np.flatnonzero(measured)
+        if not len(rows):
+            return
+        if slot not in self.slots:
+            n_points = self.n_points
+            nothing = Usual(np.full(n_points, np.nan), np.zeros(n_points, np.int32))
+            self.slots[slot] = Kept(nothing)
+        usual = self.slots[slot].change()
+        mean, count = usual.mean, usual.count
         n_seen = np.minimum(count[rows] + 1, memory)
         before = np.where(count[rows] > 0, mean[rows], value[rows])
         mean[rows] = before + (value[rows] - before) / n_seen
@@ -80,12 +117,12 @@ class Typical:
 
     def dump(self) -> Tree:
         """State as a tree."""
-        return {"mean": self.mean, "count": self.count}
+        return [[slot, kept.dump()] for slot, kept in self.slots.items()]
 
     @classmethod
-    def load(cls, tree: Mapping[str, Any]) -> Typical:
+    def load(cls, n_points: int, tree: Sequence[tuple[int, Part]]) -> Typical:
         """State from its tree."""
-        return cls(tree["mean"], tree["count"])
+        return cls(n_points, {slot: Kept.load(Usual, part) for slot, part in tree})
 
 
 def fill(

@@ -4,6 +4,8 @@ Frames are appended as they come and resolved once, when the window closes. For 
 time the highest version wins. Among readings of that version the one with the smallest quality
 word, then the smallest value, stands; if their values differ it is SUSPECT, for neither can be
 believed. So neither order nor duplicates matter.
+
+What a checkpoint has taken is kept packed, as it stands there, and is not written again.
 """
 
 from __future__ import annotations
@@ -16,45 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from records.quality import Quality
-from records.snapshot import Tree
+from records.snapshot import Part, Tree
+from stream.block import Block
 
-__all__ = ["Block", "Cells", "Readings"]
+__all__ = ["Cells", "Readings"]
 
 _SUSPECT = np.uint16(Quality.SUSPECT)
-
-
-@dataclass(slots=True)
-class Block:
-    """Readings as columns of shape (n_rows,); `row` is the roster row of each.
-
-    `single` says that no point repeats within the block; `span` is the first and the last time,
-    where they are known already.
-    """
-
-    row: npt.NDArray[np.int64]
-    time: npt.NDArray[np.int64]
-    value: npt.NDArray[np.float64]
-    quality: npt.NDArray[np.uint16]
-    version: npt.NDArray[np.int32]
-    single: bool = True
-    span: tuple[int, int] | None = None
-
-    def times(self) -> tuple[int, int]:
-        """Return the first and the last time of a block that is not empty, ns UTC."""
-        if self.span is None:
-            self.span = int(self.time.min()), int(self.time.max())
-        return self.span
-
-    def select(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Block:
-        """Some of the readings."""
-        return Block(
-            self.row[keep],
-            self.time[keep],
-            self.value[keep],
-            self.quality[keep],
-            self.version[keep],
-            self.single,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +43,32 @@ class Cells:
 
 @dataclass(slots=True)
 class Readings:
-    """The readings of one window, and the times at which the area's link was heard."""
+    """The readings of one window, and the times at which the area's link was heard.
+
+    Parameters
+    ----------
+    blocks
+        Readings that no checkpoint holds yet.
+    heard
+        Times, ns UTC.
+    parts
+        The other readings, packed as checkpoints hold them.
+    n_rows
+        How many readings there are, repeated ones included.
+    settled
+        How many of them `compact` left, or stood when the window closed.
+    """
 
     blocks: list[Block] = field(default_factory=list)
     heard: set[int] = field(default_factory=set)
+    parts: list[Part] = field(default_factory=list)
+    n_rows: int = 0
+    settled: int = 0
+
+    def add(self, block: Block) -> None:
+        """Take readings in."""
+        self.blocks.append(block)
+        self.n_rows += len(block.row)
 
     def cells(self, n_points: int, points: npt.NDArray[np.int64] | None = None) -> Cells:
         """Resolve the readings of all points, or of some, into a matrix.
@@ -89,62 +80,62 @@ class Readings:
         points
             Roster rows wanted, ascending; None for all. Columns follow this order.
         """
-        if points is None and all(block.single for block in self.blocks):
-            blocks = [block for block in self.blocks if len(block.row)]
-            cells = _layered(sorted(blocks, key=Block.times), n_points)
-            if cells is not None:
-                return cells
-        flat = self._flat()
+        blocks = self._all()
         if points is None:
-            width, column = n_points, flat.row
-        else:
-            place = np.full(n_points, -1, np.int64)
-            place[points] = np.arange(len(points))
-            flat = flat.select(place[flat.row] >= 0)
-            width, column = len(points), place[flat.row]
-        return _matrix(flat, column, width)
+            if all(block.single for block in blocks):
+                filled = [block for block in blocks if len(block.row)]
+                cells = _layered(sorted(filled, key=Block.times), n_points)
+                if cells is not None:
+                    return cells
+            flat = Block.joined(blocks)
+            return _matrix(flat, flat.row, n_points)
+        place = np.full(n_points, -1, np.int64)
+        place[points] = np.arange(len(points))
+        flat = Block.joined([block.select(place[block.row] >= 0) for block in blocks])
+        return _matrix(flat, place[flat.row], len(points))
 
     def compact(self) -> None:
-        """Forget what can no longer stand: lower versions and exact duplicates."""
-        if len(self.blocks) > 1:
-            self.blocks = [_distinct(_sorted(self._flat()))]
+        """Forget lower versions and exact duplicates where they may be half of it or more."""
+        if self.n_rows <= 2 * self.settled:
+            return
+        self.blocks, self.parts = [_distinct(_sorted(Block.joined(self._all())))], []
+        self.n_rows = self.settled = len(self.blocks[0].row)
 
-    def _flat(self) -> Block:
-        if not self.blocks:
-            none = np.empty(0, np.int64)
-            return Block(
-                none, none, np.empty(0), np.empty(0, np.uint16), np.empty(0, np.int32), True
-            )
-        if len(self.blocks) == 1:
-            return self.blocks[0]
-        return Block(
-            np.concatenate([block.row for block in self.blocks]),
-            np.concatenate([block.time for block in self.blocks]),
-            np.concatenate([block.value for block in self.blocks]),
-            np.concatenate([block.quality for block in self.blocks]),
-            np.concatenate([block.version for block in self.blocks]),
-            False,
-        )
+    def _all(self) -> list[Block]:
+        return [Block.load(tree) for part in self.parts for tree in part.tree()] + self.blocks
 
-    def dump(self) -> Tree:
-        """State as a tree; the blocks are joined."""
-        flat = self._flat()
+    def dump(self, most_parts: int) -> Tree:
+        """State as a tree; new readings are packed, and parts joined where they are many.
+
+        Parameters
+        ----------
+        most_parts
+            How many there may be.
+        """
+        if self.blocks:
+            self.parts.append(Part.of([block.dump() for block in self.blocks]))
+            self.blocks = []
+        if len(self.parts) > most_parts:
+            self.parts = _joined(self.parts)
         return {
             "heard": sorted(self.heard),
-            "single": flat.single,
-            "row": flat.row,
-            "time": flat.time,
-            "value": flat.value,
-            "quality": flat.quality,
-            "version": flat.version,
+            "parts": list(self.parts),
+            "n_rows": self.n_rows,
+            "settled": self.settled,
         }
 
     @classmethod
     def load(cls, tree: Mapping[str, Any]) -> Readings:
         """State from its tree."""
-        names = ("row", "time", "value", "quality", "version", "single")
-        block = Block(*(tree[name] for name in names))
-        return cls([block] if len(block.row) else [], set(tree["heard"]))
+        return cls([], set(tree["heard"]), tree["parts"], tree["n_rows"], tree["settled"])
+
+
+def _joined(parts: list[Part]) -> list[Part]:
+    """Join parts into one, without the first if it is more than twice as large as the rest."""
+    size = [len(part.body) for part in parts]
+    apart = 1 if size[0] > 2 * sum(size[1:]) else 0
+    blocks = [tree for part in parts[apart:] for tree in part.tree()]
+    return [*parts[:apart], Part.of(blocks)]
 
 
 def _layered(blocks: Sequence[Block], n_points: int) -> Cells | None:

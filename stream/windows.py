@@ -12,23 +12,24 @@ clock error can hold a partition up.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from records.snapshot import Tree
 from records.time import DAY, HOUR, MINUTE, floor_time
 from records.window import WindowBatch
+from stream.block import Block
 from stream.fold import Aggregates, FoldLimits, fold
-from stream.readings import Block, Readings
+from stream.kept import Kept
+from stream.readings import Readings
 from stream.roster import Roster, RosterTable
 from stream.sequence import Memory
 from stream.watermark import NEVER
+from stream.window_state import ClosedWindow, WindowState
 
-__all__ = ["WindowSettings", "WindowState", "Windows"]
+__all__ = ["WindowSettings", "Windows"]
 
 _ALL = slice(None)
 
@@ -41,38 +42,6 @@ class WindowSettings:
     hot_retention: int = 2 * HOUR
     longest_gap: int = 7 * DAY
     fold: FoldLimits = field(default_factory=FoldLimits)
-
-
-@dataclass(slots=True)
-class _Closed:
-    """A closed window: what was remembered at its start, what was emitted, which revision."""
-
-    entry: Memory
-    emitted: Aggregates
-    revision: npt.NDArray[np.int32]
-
-
-@dataclass(slots=True)
-class WindowState:
-    """All windows of one area.
-
-    Parameters
-    ----------
-    readings
-        Readings by window start, of open windows and of those still kept.
-    closed
-        What was emitted, by window start.
-    closed_until
-        Every window that ends by then is closed, ns; `NEVER` at first.
-    memory
-        What is remembered at `closed_until`.
-    """
-
-    readings: dict[int, Readings]
-    closed: dict[int, _Closed]
-    memory: Memory
-    closed_until: int = NEVER
-    touched: dict[int, list[npt.NDArray[np.int64]]] = field(default_factory=dict)
 
 
 class Windows:
@@ -93,7 +62,7 @@ class Windows:
 
     def initial(self) -> WindowState:
         """State before the first reading."""
-        return WindowState({}, {}, Memory.empty(len(self._roster)))
+        return WindowState.empty(len(self._roster))
 
     def hear(self, state: WindowState, scan_time: int, watermark: int) -> None:
         """Note that the area's link was heard at `scan_time`."""
@@ -154,7 +123,7 @@ class Windows:
             return
         before = state.closed_until
         while (start := self._next(state, watermark)) is not None:
-            batch = self._close(state, start, state.memory, input_offset)
+            batch = self._close(state, start, state.memory.change(), input_offset)
             state.closed_until = start + self._length
             yield batch, state.closed_until
         if state.closed_until == before:
@@ -171,7 +140,7 @@ class Windows:
         )
 
     def _put(self, state: WindowState, start: int, block: Block) -> None:
-        state.readings.setdefault(start, Readings()).blocks.append(block)
+        state.readings.setdefault(start, Readings()).add(block)
         if start < state.closed_until:
             state.touched.setdefault(start, []).append(block.row)
 
@@ -197,7 +166,9 @@ class Windows:
         entry = memory.take(_ALL)
         emitted = self._fold(state, start, memory, None)
         revision = np.ones(len(self._roster), np.int32)
-        state.closed[start] = _Closed(entry, emitted, revision)
+        state.closed[start] = Kept(ClosedWindow(entry, emitted, revision))
+        if start in state.readings:
+            state.readings[start].settled = state.readings[start].n_rows
         table = self._roster.at(start)
         rows = _ALL if table.all_in_force else np.flatnonzero(table.in_force)
         return self._batch(start, table, rows, revision, emitted, input_offset)
@@ -251,7 +222,7 @@ class Windows:
             start += self._length
 
     def _exit(self, state: WindowState, start: int) -> Memory:
-        memory = state.closed[start].entry.take(_ALL)
+        memory = state.closed[start].value.entry.take(_ALL)
         self._fold(state, start, memory, None)
         return memory
 
@@ -263,18 +234,20 @@ class Windows:
         input_offset: int,
     ) -> tuple[WindowBatch | None, npt.NDArray[np.bool_]]:
         """Fold some points of a closed window again; return also which leave it otherwise."""
-        closed = state.closed[start]
+        closed = state.closed[start].value
         memory = closed.entry.take(points)
         if start in state.readings:
             state.readings[start].compact()
         emitted = self._fold(state, start, memory, points)
         table = self._roster.at(start)
-        unlike = closed.emitted.differs(points, emitted) & table.in_force[points]
-        closed.emitted.put(points, emitted)
-        revised = points[unlike]
-        closed.revision[revised] += 1
+        differs = closed.emitted.differs(points, emitted)
+        if differs.any():
+            closed = state.closed[start].change()
+            closed.emitted.put(points, emitted)
+        revised = points[differs & table.in_force[points]]
         batch = None
         if len(revised):
+            closed.revision[revised] += 1
             batch = self._batch(
                 start, table, revised, closed.revision, closed.emitted, input_offset
             )
@@ -287,13 +260,15 @@ class Windows:
         changed = np.zeros(len(self._roster), np.bool_)
         following = state.closed.get(start + self._length)
         if following is not None:
-            entry = following.entry
+            entry = following.value.entry
         elif start + self._length == state.closed_until:
-            entry = state.memory
+            entry = state.memory.value
         else:
             return changed
         changed[points] = entry.take(points).differs(memory)
-        entry.put(points, memory)
+        if changed.any():
+            entry = following.change().entry if following is not None else state.memory.change()
+            entry.put(points, memory)
         return changed
 
     def _batch(
@@ -313,32 +288,4 @@ class Windows:
             series=table.ids[rows],
             revision=revision[rows],
             **emitted.columns(rows),
-        )
-
-    def dump(self, state: WindowState) -> Tree:
-        """State as a tree."""
-        return {
-            "closed_until": state.closed_until,
-            "memory": state.memory.dump(),
-            "readings": [[start, kept.dump()] for start, kept in state.readings.items()],
-            "closed": [
-                [start, kept.entry.dump(), kept.emitted.columns(_ALL), kept.revision]
-                for start, kept in state.closed.items()
-            ],
-        }
-
-    def load(self, tree: Mapping[str, Any]) -> WindowState:
-        """State from its tree."""
-        return WindowState(
-            {start: Readings.load(kept) for start, kept in tree["readings"]},
-            {
-                start: _Closed(
-                    Memory.load(entry),
-                    Aggregates(*(emitted[column.name] for column in fields(Aggregates))),
-                    revision,
-                )
-                for start, entry, emitted, revision in tree["closed"]
-            },
-            Memory.load(tree["memory"]),
-            tree["closed_until"],
         )

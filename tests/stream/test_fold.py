@@ -7,8 +7,9 @@ import pytest
 from records.points import ElementKind, Point, PointRegister, Quantity
 from records.quality import Quality
 from records.time import MINUTE, SECOND
+from stream.block import Block
 from stream.fold import Aggregates, FoldLimits, fold
-from stream.readings import Block, Readings
+from stream.readings import Readings
 from stream.roster import Roster
 from stream.sequence import Memory
 
@@ -31,7 +32,7 @@ def one(
     roster = Roster(PointRegister([point]), 0)
     kept = Readings()
     for index, (second, value) in enumerate(readings):
-        kept.blocks.append(
+        kept.add(
             Block(
                 np.array([0]),
                 np.array([START + int(second * SECOND)]),
