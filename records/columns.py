@@ -19,6 +19,7 @@ from pyarrow import ipc
 
 from records.column_layout import META, NUMBERS, ColumnLayout
 from records.errors import Reason, RecordError
+from records.text_columns import text_array, texts_of
 
 __all__ = ["ARROW_TYPE", "ColumnFormat", "Limits", "whole_numbers"]
 
@@ -95,7 +96,7 @@ class ColumnFormat:
         if any(column.null_count for column in batch.columns):
             raise RecordError(Reason.SCHEMA_MISMATCH, "a column has nulls")
         columns = {
-            field.name: np.asarray(column.to_numpy(zero_copy_only=False))
+            field.name: _values(column)
             for field, column in zip(self.schema, batch.columns, strict=True)
         }
         if self._layout is not None:
@@ -163,6 +164,12 @@ def _undecodable(error: Exception) -> RecordError:
     return RecordError(Reason.UNDECODABLE, f"{type(error).__name__}: {error}"[:200])
 
 
+def _values(column: pa.Array) -> npt.NDArray[Any]:
+    if column.type == pa.string():
+        return texts_of(column)
+    return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
 def _array(values: Any, kind: pa.DataType) -> pa.Array:
     """Arrow array of a column; one of numbers of the very type is not copied."""
     if (
@@ -172,7 +179,7 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
         and values.flags.c_contiguous
     ):
         return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
-    return pa.array(values, type=kind)
+    return text_array(values) if kind == pa.string() else pa.array(values, type=kind)
 
 
 def _described(schema: pa.Schema) -> str:

@@ -43,6 +43,7 @@ class Historian:
             config={"threads": threads, "autoinstall_known_extensions": False}
         )
         self._db.execute("SET TimeZone = 'UTC'")
+        self._db.execute("SET preserve_insertion_order = true")
 
     def manifest(self) -> Manifest:
         """Return what counts now."""
@@ -196,15 +197,24 @@ class Historian:
         """Measurements of the raw records ``[first, past)``, in the order they were received.
 
         `times` bounds their own times, ns UTC, and so the files that are read.
+
+        Returns
+        -------
+        pyarrow.Table
+            Columns `offset`, `point`, `value`, `quality` and `offset_ms`.
         """
-        # Within a file rows keep the order of the log, and a record is never split over files.
         query = """
-            SELECT * FROM scada
+            SELECT "offset", point, value, quality, offset_ms FROM scada
             WHERE topic = ? AND "partition" = ? AND "offset" >= ? AND "offset" < ?
-            ORDER BY "offset", file_row_number
         """
         parameters = [partition.topic, partition.number, *offsets]
-        return self._run([HistoryClass.SCADA], *times, query, parameters)
+        table = self._run([HistoryClass.SCADA], *times, query, parameters)
+        # Rows come file by file, in each as they were received, and a record is never split over
+        # files: only records can be out of order, where files were merged.
+        offset = table["offset"].to_numpy()
+        if (offset[1:] < offset[:-1]).any():
+            table = table.take(np.argsort(offset, kind="stable"))
+        return table
 
     def close(self) -> None:
         """Close DuckDB."""
@@ -240,13 +250,9 @@ class Historian:
         name = kept_as.value
         if files:
             paths = ", ".join(_quoted(str(self._directory / entry.path)) for entry in files)
-            # Measurements keep the order they had in their frame.
-            order = ", file_row_number=true" if kept_as is HistoryClass.SCADA else ""
-            body = f"SELECT * FROM read_parquet([{paths}]{order})"
+            body = f"SELECT * FROM read_parquet([{paths}])"
         else:
             schema = CLASSES[kept_as].schema
-            if kept_as is HistoryClass.SCADA:
-                schema = schema.append(pa.field("file_row_number", pa.int64()))
             self._db.register(f"_no_{name}", schema.empty_table())
             body = f"SELECT * FROM _no_{name}"
         self._db.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {body}")

@@ -12,10 +12,13 @@ from records.log import LogRecord, OffsetOutOfRangeError, Partition
 from records.scada import ScadaFrame, frame_record
 from records.time import MINUTE
 from storage.historian import Historian
+from storage.historian_classes import HistoryClass
 
 __all__ = ["HistorianLog"]
 
 _AT_ONCE = 1_000
+_EVER = (-(2**62), 2**62)
+_HEADERS = msgspec.json.Decoder(dict[str, str])
 
 
 class HistorianLog:
@@ -34,7 +37,9 @@ class HistorianLog:
         self._historian = historian
         self._bounds: dict[Partition, tuple[int, int]] = {}
         self._ready: dict[Partition, list[LogRecord]] = {}
-        table = historian.sql(
+        table = historian.sql_within(
+            HistoryClass.RECORDS,
+            *_EVER,
             'SELECT topic, "partition", min("offset") AS first, max("offset") + 1 AS past '
             "FROM records WHERE epoch_ns(event_time) >= ? AND epoch_ns(event_time) < ? "
             "GROUP BY ALL",
@@ -83,9 +88,11 @@ class HistorianLog:
         self._ready.clear()
 
     def _fetch(self, partition: Partition, offset: int, end: int) -> list[LogRecord]:
-        rows = self._historian.sql(
-            "SELECT * REPLACE (epoch_ns(append_time) AS append_time, "
-            "epoch_ns(event_time) AS event_time) FROM records "
+        rows = self._historian.sql_within(
+            HistoryClass.RECORDS,
+            *_EVER,
+            'SELECT "offset", epoch_ns(append_time) AS append_time, "key", headers, "value", '
+            "source, sequence, scan_time, version FROM records "
             'WHERE topic = ? AND "partition" = ? AND "offset" >= ? AND "offset" < ? '
             f'ORDER BY "offset" LIMIT {_AT_ONCE}',
             [partition.topic, partition.number, offset, end],
@@ -99,7 +106,7 @@ class HistorianLog:
                 row["append_time"],
                 values[row["offset"]] if row["value"] is None else row["value"],
                 row["key"],
-                msgspec.json.decode(row["headers"], type=dict[str, str]),
+                _HEADERS.decode(row["headers"]),
             )
             for row in rows
         ]
@@ -114,13 +121,12 @@ class HistorianLog:
             (rows[0]["offset"], rows[-1]["offset"] + 1),
             (min(scan_times) - MINUTE, max(scan_times) + MINUTE + 1),
         )
-        columns = {
-            name: table[name].to_numpy()
-            for name in ("offset", "point", "value", "quality", "offset_ms")
-        }
+        columns = {name: table[name].to_numpy() for name in table.column_names}
+        offsets = np.array([row["offset"] for row in rows])
+        firsts = np.searchsorted(columns["offset"], offsets).tolist()
+        pasts = np.searchsorted(columns["offset"], offsets, side="right").tolist()
         values = {}
-        for row in rows:
-            first, past = np.searchsorted(columns["offset"], [row["offset"], row["offset"] + 1])
+        for row, first, past in zip(rows, firsts, pasts, strict=True):
             frame = ScadaFrame(
                 partition.number,
                 row["source"],

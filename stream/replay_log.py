@@ -8,7 +8,6 @@ take in what those of the recorded one took in, and nothing is ever written besi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from records.errors import RecordError
 from records.log import LogReader, LogRecord, Partition
@@ -110,7 +109,7 @@ class ReplayLog:
             return []
         found = []
         for record in self._recorded.read(place, offset, min(left, max_records)):
-            found.append(replace(record, topic=partition.topic))
+            found.append(_renamed(record, partition.topic))
             if self._until is not None and (_tick_time(record) or 0) >= self._until:
                 self._ends[place] = record.offset + 1
                 break
@@ -126,6 +125,18 @@ class ReplayLog:
         """Where a raw partition was recorded; None for one of the own log."""
         source = self._source.get(partition.topic)
         return None if source is None else Partition(source, partition.number)
+
+
+def _renamed(record: LogRecord, topic: str) -> LogRecord:
+    return LogRecord(
+        topic,
+        record.partition,
+        record.offset,
+        record.append_time,
+        record.value,
+        record.key,
+        record.headers,
+    )
 
 
 def first_tick_time(log: LogReader, partition: Partition, offset: int) -> int | None:
