@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from console.errors import BadInputError
 from console.replays.pacing import PacedOutlet, Pacing
+from console.replays.reach import Reach
 from console.replays.replay_folder import replay_folder
 from console.replays.replay_opening import OpeningOutlet, fill_before, find_opening
 from console.replays.replay_truth import replay_truth
@@ -99,6 +100,7 @@ def replay_recorded(
     start: int | None = None,
     end: int | None = None,
     warm_up: int | None = None,
+    through: Reach = Reach.FORECASTS,
     speed: float | None = None,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> RecordedReplay:
@@ -117,6 +119,8 @@ def replay_recorded(
     warm_up
         How long before the period scans begin to be read, ns: then windows and states known before
         it are those recorded. None reads from the beginning of the run.
+    through
+        How far the records go.
     speed
         Event time per wall time within the period; None for as fast as it goes.
     on_progress
@@ -180,7 +184,7 @@ def replay_recorded(
         # The services run with one BLAS thread: others add up in another order.
         with threadpool_limits(1, "blas"):
             run_stages(
-                _stages(run, scenario, namespace),
+                _stages(run, scenario, namespace, through),
                 log,
                 outlet,
                 _NoCheckpoints(),
@@ -192,12 +196,16 @@ def replay_recorded(
     with Historian(run.directory / "historian") as was, Historian(folder.historian) as now:
         horizon = nanoseconds(settings.forecast.horizon)
         tolerance = 0.0 if opening.known_by is None else WARMED_TOLERANCE
-        products = list(_compared(was, now, first, last, horizon, tolerance))
+        products = list(_compared(was, now, first, last))
+        if through is Reach.FORECASTS:
+            products.append(_compared_forecasts(was, now, first, last, horizon, tolerance))
         then, now_used = (model_versions(h, first, last + 1) for h in (was, now))
-        truth_start, truth = replay_truth(now, scenario.plan, first, last)
+        rows: Sequence[LeadRow] = []
+        if issues:
+            rows = scores.rows(*replay_truth(now, scenario.plan, first, last))
     return RecordedReplay(
         products=products,
-        rows=scores.rows(truth_start, truth) if issues else [],
+        rows=rows,
         start=first,
         end=last,
         scans_from=opening.scans_from,
@@ -245,11 +253,12 @@ def _inputs(namespace: str, areas: int) -> Mapping[str, Sequence[int]]:
     }
 
 
-def _stages(run: RunFile, scenario: Scenario, namespace: str) -> list[Stage[Any]]:
+def _stages(run: RunFile, scenario: Scenario, namespace: str, through: Reach) -> list[Stage[Any]]:
     """The stages of the run's services, with its settings, under another namespace."""
     settings = run.settings.model_copy(update={"namespace": namespace})
     renamed = run.model_copy(update={"settings": settings})
-    names = [name for role in STAGES_OF.values() for name in role if name not in _LEFT_OUT]
+    roles = ["processor"] if through is Reach.WINDOWS else STAGES_OF
+    names = [name for role in roles for name in STAGES_OF[role] if name not in _LEFT_OUT]
     return [stage_named(name, renamed, scenario) for name in names]
 
 
@@ -280,9 +289,9 @@ def _period(
 
 
 def _compared(
-    was: Historian, now: Historian, first: int, last: int, horizon: int, tolerance: float
+    was: Historian, now: Historian, first: int, last: int
 ) -> Iterator[ProductDifferences]:
-    """Compare product by product, a piece of the period at a time."""
+    """Compare windows, a piece of the period at a time."""
     both = was, now
     for name, kept_as in (
         ("window", HistoryClass.WINDOWS),
@@ -292,10 +301,17 @@ def _compared(
         for since, until in _pieces(both, kept_as, first, last, DAY):
             found.take(*(interval_values(h, kept_as, since, until, last) for h in both))
         yield found
+
+
+def _compared_forecasts(
+    was: Historian, now: Historian, first: int, last: int, horizon: int, tolerance: float
+) -> ProductDifferences:
+    """Compare forecasts, a piece of the period at a time."""
+    both = was, now
     found = ProductDifferences("forecast", tolerance)
     for since, until in _pieces(both, HistoryClass.FORECASTS, first, last + 1, _AT_ONCE):
         found.take(*(forecast_values(h, since, until, horizon) for h in both))
-    yield found
+    return found
 
 
 def _pieces(

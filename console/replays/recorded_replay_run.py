@@ -18,6 +18,7 @@ from console.json_file import check_json_target, write_json
 from console.log_access import open_reader
 from console.progress import share_progress
 from console.replays.pacing import parse_speed
+from console.replays.reach import Reach
 from console.replays.recorded_replay import replay_recorded
 from console.replays.replay_period import duration, moment
 from console.replays.replay_report import print_recorded, recorded_json
@@ -36,6 +37,7 @@ def run_recorded(
     start: str | None,
     end: str | None,
     warm_up: str | None,
+    through: Reach,
     speed: str,
     namespace: str,
     directory: Path | None,
@@ -79,6 +81,7 @@ def run_recorded(
             start=first,
             end=last,
             warm_up=before,
+            through=through,
             speed=factor,
             on_progress=advance,
         )

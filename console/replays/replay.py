@@ -10,6 +10,7 @@ import typer
 
 from console.errors import BadInputError
 from console.options import Config, Directory, JsonFile
+from console.replays.reach import Reach
 
 __all__ = ["Source", "replay"]
 
@@ -64,6 +65,12 @@ def replay(
             show_default=False,
         ),
     ] = None,
+    through: Annotated[
+        Reach,
+        typer.Option(
+            help="How far a run goes again: to its windows only, or all the way to forecasts."
+        ),
+    ] = Reach.FORECASTS,
     speed: Annotated[
         str,
         typer.Option(metavar="N|max", help="N times as fast as it happened, or no waiting."),
@@ -91,6 +98,8 @@ def replay(
         for option, value in (("--directory", directory), ("--warm-up", warm_up)):
             if value is not None:
                 raise BadInputError(f"{option} is of a recorded run: give --source with it")
+        if through is not Reach.FORECASTS:
+            raise BadInputError("--through is of a recorded run: give --source with it")
         from console.replays.replay_run import run_replay
 
         run_replay(
@@ -116,6 +125,7 @@ def replay(
         start=start,
         end=end,
         warm_up=warm_up,
+        through=through,
         speed=speed,
         namespace=namespace,
         directory=directory,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from threadpoolctl import threadpool_limits
 
@@ -23,12 +24,14 @@ from console.services.scenario import DEMO_START, read_scenario, twin_of
 from console.services.stages import STAGES_OF, stage_named
 from console.settings import Settings
 from records.log import LogRecord, Partition
-from records.time import HOUR, MINUTE, parse_time
+from records.time import HOUR, MINUTE, format_time, parse_time
 from records.topics import topic_name
 from records.window import decode_window, window_record
 from storage.checkpoint_store import CheckpointStore
+from storage.embedded_log import EmbeddedLogReader
 from storage.filing import RECORDED_TOPICS
 from storage.historian import Historian
+from storage.historian_classes import CLASSES, HistoryClass
 from storage.historian_log import HistorianLog
 from storage.historian_writer import HistorianWriter
 from storage.recorder import Recorder
@@ -111,6 +114,18 @@ def counts(figures: dict[str, Any]) -> dict[str, tuple[int, int]]:
     return {row["product"]: (row["values"], row["different"]) for row in figures["compared"]}
 
 
+def contents(directory: Path, topic: str) -> list[tuple[Any, ...]]:
+    """Everything that a topic of a run's embedded log holds, but for when it was appended."""
+    reader = EmbeddedLogReader(directory / "log")
+    found: list[tuple[Any, ...]] = []
+    for number in reader.partitions(topic):
+        place = Partition(topic, number)
+        records = reader.read(place, reader.begin_offset(place), 10**9)
+        found += [(number, r.offset, r.key, r.headers, r.value) for r in records]
+    reader.close()
+    return found
+
+
 def files(directory: Path) -> dict[str, int]:
     return {
         str(path.relative_to(directory)): path.stat().st_mtime_ns
@@ -119,7 +134,7 @@ def files(directory: Path) -> dict[str, int]:
     }
 
 
-def test_a_whole_run_replayed_from_its_historian_differs_nowhere(
+def test_a_whole_run_replayed_from_its_historian_differs_nowhere_and_sends_no_alarms(
     replay: Any, directory: Path
 ) -> None:
     before = files(directory)
@@ -138,6 +153,61 @@ def test_a_whole_run_replayed_from_its_historian_differs_nowhere(
     assert len(figures["model_versions"]["recorded"]) == 1
     assert {row["lead"] for row in figures["rows"]} == {"PT1H", "PT24H", "PT48H"}
     assert files(directory) == before
+    made = directory / "replays" / "replay" / "log"
+    assert {path.name.split(".")[1] for path in made.iterdir()} == {"replay"}
+    assert contents(directory, topic_name(SPACE, "network.alarm.v1")) != []
+    assert contents(made.parent, topic_name("replay", "network.alarm.v1")) == []
+
+
+def test_a_replay_through_windows_makes_the_same_bytes_every_time(
+    replay: Any, directory: Path
+) -> None:
+    made = []
+    for _ in range(2):
+        ended = replay("--source", "historian", "--namespace", "twice", "--through", "windows")
+        assert ended.code == 0, ended.err
+        assert [row["product"] for row in ended.figures["compared"]] == ["window", "meter interval"]
+        assert counts(ended.figures)["window"][0] >= 1168 * (12 * HOURS - 1)
+        assert ended.figures["differences_total"] == ended.figures["issues"] == 0
+        root = directory / "replays" / "twice"
+        made.append({path.name: contents(root, path.name) for path in (root / "log").iterdir()})
+    assert made[0] == made[1]
+    filled = {name.split(".", 2)[2] for name, found in made[0].items() if found}
+    assert {"scada.view.v1", "window.5min.v1"} <= filled
+    assert not {"network.state.v1", "forecast.v1"} & filled
+
+
+def test_what_became_known_later_is_not_known_to_a_replay(
+    replay: Any, directory: Path, tmp_path: Path
+) -> None:
+    directory = shutil.copytree(directory, tmp_path / "copy")
+    made = read_run(directory / "run.json")
+    with Historian(directory / "historian") as historian:
+        before = historian.as_of(
+            HistoryClass.METER_INTERVALS, made.start - 48 * HOUR, made.start - 47 * HOUR
+        )
+    known = pa.array([made.start + HOUR] * len(before)).cast(
+        before.schema.field("available_at").type
+    )
+    corrected = {
+        "available_at": known,
+        "version": pa.array([2] * len(before), before.schema.field("version").type),
+        "value": pa.array([1e4] * len(before)),
+    }
+    for name, column in corrected.items():
+        before = before.set_column(before.schema.get_field_index(name), name, column)
+    date = format_time(made.start - 48 * HOUR)[:10]
+    with HistorianWriter(directory / "historian") as writer:
+        kept = CLASSES[HistoryClass.METER_INTERVALS].schema
+        writer.commit({(HistoryClass.METER_INTERVALS, date): before.cast(kept)}, {})
+    ended = replay(
+        "--source", "historian", "--directory", str(directory), "--to", "2014-11-09T14:00Z"
+    )
+    assert ended.code == 0, ended.err
+    assert ended.figures["differences_total"] == 0
+    assert (
+        ended.figures["model_versions"]["recorded"] == ended.figures["model_versions"]["replayed"]
+    )
 
 
 def test_a_period_within_it_replayed_from_the_topics_differs_nowhere(replay: Any) -> None:
@@ -218,6 +288,7 @@ def test_what_was_recorded_otherwise_is_told(replay: Any, directory: Path, tmp_p
         (("--source", "historian", "--namespace", "no good"), "--namespace"),
         (("--source", "kafka", "--from", "2015-01-01T00:00Z"), "nothing to compare"),
         (("--source", "historian", "--cadence", "PT1H"), "the cadence it had"),
+        (("--through", "windows", "folder"), "give --source with it"),
         (("--source", "historian", "--warm-up", "a day"), "--warm-up a day"),
         (("--source", "historian", "folder"), "--directory names"),
         (("--source", "historian", "--speed", "0"), "give a number above 0"),
