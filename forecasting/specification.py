@@ -71,11 +71,11 @@ def _temperature_terms(long: bool) -> list[Term]:
         Smooth("temperature_10d", 8),
         Smooth("temperature_max_1d", 8),
         Smooth("temperature_min_1d", 8),
-        Tensor(("temperature", "temperature_1d"), (6, 6)),
+        Tensor(("temperature", "temperature_4d"), (6, 6)),
     ]
     if long:
         terms += [
             Smooth("temperature_21d", 6),
-            Tensor(("temperature_1d", "time_of_year"), (6, 6), (False, True), (None, (0.0, 1.0))),
+            Tensor(("temperature", "time_of_year"), (6, 6), (False, True), (None, (0.0, 1.0))),
         ]
     return terms
