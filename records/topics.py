@@ -81,6 +81,22 @@ CATALOGUE: dict[str, Topic] = {
             ("gridcast.window.v1",), "Closed windows and their revisions",
         ),
         Topic(
+            "window.15min.v1", "area", _AREA, 30 * DAY, False, False,
+            ("gridcast.window.v1",), "Windows of 15 minutes, with their 95 % quantile",
+        ),
+        Topic(
+            "window.30min.v1", "area", _AREA, 30 * DAY, False, False,
+            ("gridcast.window.v1",), "Windows of 30 minutes, from those of 15",
+        ),
+        Topic(
+            "window.60min.v1", "area", _AREA, 30 * DAY, False, False,
+            ("gridcast.window.v1",), "Windows of an hour, from those of 15 minutes",
+        ),
+        Topic(
+            "window.day.v1", "area", _AREA, 90 * DAY, False, False,
+            ("gridcast.window.v1",), "Local days of 23, 24 or 25 hours, from 15 minutes",
+        ),
+        Topic(
             "meter.interval.v1", "area", _AREA, 30 * DAY, False, False,
             ("gridcast.window.v1",), "Metered intervals as mean power, and their revisions",
         ),

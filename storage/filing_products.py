@@ -30,12 +30,17 @@ __all__ = [
 ]
 
 _METERED = ".meter.interval.v1"
+_LONG = (".window.15min.v1", ".window.30min.v1", ".window.60min.v1", ".window.day.v1")
 
 
 def window_rows(record: LogRecord, available_at: int) -> list[Filed]:
     """Rows of a window batch, every revision a row of its own."""
     batch = decode_window(record.value)
-    metered = record.topic.endswith(_METERED)
+    kept_as = HistoryClass.WINDOWS
+    if record.topic.endswith(_METERED):
+        kept_as = HistoryClass.METER_INTERVALS
+    elif record.topic.endswith(_LONG):
+        kept_as = HistoryClass.LONG_WINDOWS
     columns = {
         "series": batch.series,
         "valid_time": batch.start,
@@ -54,7 +59,6 @@ def window_rows(record: LogRecord, available_at: int) -> list[Filed]:
         "partition": record.partition,
         "offset": record.offset,
     }
-    kept_as = HistoryClass.METER_INTERVALS if metered else HistoryClass.WINDOWS
     return [Filed(kept_as, len(batch.series), columns)]
 
 

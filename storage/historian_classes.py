@@ -26,6 +26,9 @@ class HistoryClass(StrEnum):
     METER_READS = "meter_reads"
     WEATHER = "weather"
     WINDOWS = "windows"
+    """Windows of 5 minutes."""
+    LONG_WINDOWS = "long_windows"
+    """Windows of 15 minutes up to local days; `length_ns` tells them apart."""
     METER_INTERVALS = "meter_intervals"
     STATES = "states"
     FORECASTS = "forecasts"
@@ -172,6 +175,13 @@ CLASSES: dict[HistoryClass, Kept] = {
         key=("series", "quantity", "valid_time"),
     ),
     HistoryClass.WINDOWS: Kept(_WINDOW, "valid_time", ("series", "valid_time", "version"), _YEARS),
+    HistoryClass.LONG_WINDOWS: Kept(
+        _WINDOW,
+        "valid_time",
+        ("series", "valid_time", "version"),
+        _YEARS,
+        key=("series", "length_ns", "valid_time"),
+    ),
     HistoryClass.METER_INTERVALS: Kept(
         _WINDOW, "valid_time", ("series", "valid_time", "version"), _YEARS
     ),

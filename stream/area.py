@@ -125,6 +125,7 @@ class AreaStage:
         self.inputs = (topic_name(namespace, "scada.frame.v1"),)
         self._view_topic = topic_name(namespace, "scada.view.v1")
         self._window_topic = topic_name(namespace, "window.5min.v1")
+        self._long_topic = topic_name(namespace, "window.15min.v1")
         self._finding_topic = topic_name(namespace, "finding.v1")
         self._dead_topic = topic_name(namespace, "dead-letter.v1")
 
@@ -242,6 +243,9 @@ class AreaStage:
         """Correct and close windows, and learn typical values from the new ones."""
         _, windows = self._parts(state.area)
         for batch, complete in windows.advance(state.windows, state.watermark.time, offset):
+            if batch.length != self._settings.windows.length:
+                outcomes.append(window_record(self._long_topic, batch, complete))
+                continue
             outcomes.append(window_record(self._window_topic, batch, complete))
             if batch.end == complete and (batch.revision == 1).all():
                 emitted = state.windows.closed[batch.start].value.emitted

@@ -20,6 +20,7 @@ from records.time import HOUR, MINUTE, SECOND
 from stream.readings import Cells
 from stream.roster import RosterTable
 from stream.sequence import Memory, Rows, judge
+from stream.tail import Tail
 from stream.validation import RuleLimits
 
 __all__ = ["Aggregates", "FoldLimits", "fold"]
@@ -93,7 +94,8 @@ def fold(
     start: int,
     length: int,
     limits: FoldLimits,
-) -> Aggregates:
+    within: int = 0,
+) -> tuple[Aggregates, Tail]:
     """Aggregate one window of some points.
 
     Parameters
@@ -108,6 +110,8 @@ def fold(
         The register at `start`, and the roster rows that the columns are.
     start, length
         The window, ns.
+    within
+        For the quantile of a longer window: the time above it, ns, as in `stream.tail.Tail.of`.
     """
     table = _some(table, rows)
     entry_time, entry_value = memory.time.copy(), memory.value.copy()
@@ -132,9 +136,10 @@ def fold(
     share = 1.0 - measured.sum(axis=0) / length
     minimum = np.where(known, value, np.inf).min(axis=0)
     maximum = np.where(known, value, -np.inf).max(axis=0)
-    return Aggregates(
+    quantile, tail = _quantile(value, weight, total, limits.quantile_percent, within)
+    aggregates = Aggregates(
         mean,
-        np.where(anything, _quantile(value, weight, total, limits.quantile_percent), np.nan),
+        np.where(anything, quantile, np.nan),
         np.where(anything, minimum, np.nan),
         np.where(anything, maximum, np.nan),
         np.where(table.is_power, mean * (length / HOUR), np.nan),
@@ -142,6 +147,7 @@ def fold(
         share,
         _quality(cells, counted, count, share, confirmed, known),
     )
+    return aggregates, tail
 
 
 def _some(table: RosterTable, rows: Rows) -> RosterTable:
@@ -254,13 +260,15 @@ def _quantile(
     weight: npt.NDArray[np.int64],
     total: npt.NDArray[np.int64],
     percent: int,
-) -> npt.NDArray[np.float64]:
-    """Smallest value at or below which `percent` of the time is spent, exact in ns."""
-    order = np.argsort(np.where(weight > 0, value, np.inf), axis=0, kind="stable")
-    below = np.add.accumulate(np.take_along_axis(weight, order, axis=0), axis=0)
+    within: int,
+) -> tuple[npt.NDArray[np.float64], Tail]:
+    """Smallest value at or below which `percent` of the time is spent, exact in ns; the tail."""
+    order = np.argsort(np.where(weight > 0, value, -np.inf), axis=0, kind="stable")
+    value, weight = np.take_along_axis(value, order, 0), np.take_along_axis(weight, order, 0)
+    below = np.add.accumulate(weight, axis=0)
     place = np.argmax(below * 100 >= percent * total, axis=0)
-    column = np.arange(value.shape[1])
-    return np.asarray(value[order[place, column], column])
+    quantile = value[place, np.arange(value.shape[1])]
+    return quantile, Tail.of(value, weight, below, within)
 
 
 def _quality(

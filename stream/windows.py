@@ -3,7 +3,8 @@
 Closing a window makes revision 1 of every series in force, measured or not. A reading that comes
 later, or a higher version, is folded in and every series whose numbers change gets revision
 n + 1, in that window and in those after it that were entered with another value. So what finally
-stands is a function of the set of readings, whatever their order.
+stands is a function of the set of readings, whatever their order. Long windows follow the same
+course, made from the short ones.
 
 Windows are kept for `hot_retention` behind the watermark; what is older is refused. After a gap
 in which time moved by more than `longest_gap` the empty windows between are left out, so that no
@@ -23,9 +24,11 @@ from records.window import WindowBatch
 from stream.block import Block
 from stream.fold import Aggregates, FoldLimits, fold
 from stream.kept import Kept
+from stream.long_windows import LongWindows
 from stream.readings import Readings
 from stream.roster import Roster, RosterTable
 from stream.sequence import Memory
+from stream.tail import Tail
 from stream.watermark import NEVER
 from stream.window_state import ClosedWindow, WindowState
 
@@ -36,9 +39,10 @@ _ALL = slice(None)
 
 @dataclass(frozen=True, slots=True)
 class WindowSettings:
-    """Length of the windows and how long they are kept, ns."""
+    """Lengths of short and of long windows and how long they are kept, ns."""
 
     length: int = 5 * MINUTE
+    long: int = 15 * MINUTE
     hot_retention: int = 2 * HOUR
     longest_gap: int = 7 * DAY
     fold: FoldLimits = field(default_factory=FoldLimits)
@@ -59,6 +63,9 @@ class Windows:
         self._roster = roster
         self._settings = settings
         self._length = settings.length
+        self._long = LongWindows(
+            roster, settings.length, settings.long, settings.fold.quantile_percent
+        )
 
     def initial(self) -> WindowState:
         """State before the first reading."""
@@ -114,11 +121,13 @@ class Windows:
 
         Yields
         ------
-        Each batch with the time up to which the area's windows are complete after it. A batch
-        whose smallest revision is 1 is the first of its window.
+        Each batch, of short windows and of long ones, with the time up to which the area's
+        windows of that length are complete after it. A batch whose smallest revision is 1 is the
+        first of its window.
         """
         if state.touched:
             yield from self._correct(state, watermark, input_offset)
+            yield from self._advance_long(state, state.closed_until, input_offset)
         if watermark == NEVER:
             return
         before = state.closed_until
@@ -126,13 +135,23 @@ class Windows:
             batch = self._close(state, start, state.memory.change(), input_offset)
             state.closed_until = start + self._length
             yield batch, state.closed_until
+            yield from self._advance_long(state, state.closed_until, input_offset)
         if state.closed_until == before:
             return
         oldest = watermark - self._settings.hot_retention
+        # Those that a gap left unfinished will get no more parts.
+        yield from self._advance_long(state, oldest, input_offset)
         for start in [start for start in state.readings if start + self._length <= oldest]:
             del state.readings[start]
-        for start in [start for start in state.closed if start + self._length <= oldest]:
+        # The long window is made again from all its parts as long as any can change.
+        for start in [start for start in state.closed if self._long.end(start) <= oldest]:
             del state.closed[start]
+        state.long.forget(oldest - self._settings.long)
+
+    def _advance_long(
+        self, state: WindowState, until: int, input_offset: int
+    ) -> Iterator[tuple[WindowBatch, int]]:
+        return self._long.advance(state.long, state.closed, until, input_offset)
 
     def _too_old(self, start: int, watermark: int) -> bool:
         return (
@@ -164,9 +183,10 @@ class Windows:
     ) -> WindowBatch:
         """Make revision 1 of a window; `memory` is moved on to its end."""
         entry = memory.take(_ALL)
-        emitted = self._fold(state, start, memory, None)
+        emitted, tail = self._fold(state, start, memory, None)
         revision = np.ones(len(self._roster), np.int32)
-        state.closed[start] = Kept(ClosedWindow(entry, emitted, revision))
+        state.closed[start] = Kept(ClosedWindow(entry, emitted, tail, revision))
+        state.long.changed.add(self._long.start(start))
         if start in state.readings:
             state.readings[start].settled = state.readings[start].n_rows
         table = self._roster.at(start)
@@ -179,7 +199,7 @@ class Windows:
         start: int,
         memory: Memory,
         points: npt.NDArray[np.int64] | None,
-    ) -> Aggregates:
+    ) -> tuple[Aggregates, Tail]:
         readings = state.readings.get(start) or Readings()
         cells = readings.cells(len(self._roster), points)
         return fold(
@@ -191,6 +211,7 @@ class Windows:
             start,
             self._length,
             self._settings.fold,
+            self._long.within,
         )
 
     def _correct(
@@ -238,12 +259,14 @@ class Windows:
         memory = closed.entry.take(points)
         if start in state.readings:
             state.readings[start].compact()
-        emitted = self._fold(state, start, memory, points)
+        emitted, tail = self._fold(state, start, memory, points)
         table = self._roster.at(start)
         differs = closed.emitted.differs(points, emitted)
-        if differs.any():
+        if differs.any() or closed.tail.differs(points, tail):
             closed = state.closed[start].change()
             closed.emitted.put(points, emitted)
+            closed.tail.put(points, tail)
+            state.long.changed.add(self._long.start(start))
         revised = points[differs & table.in_force[points]]
         batch = None
         if len(revised):

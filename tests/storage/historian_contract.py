@@ -85,6 +85,21 @@ class HistorianContract:
         assert column(rows, "value") == [-1.0, -2.0]
         assert historian.as_of(HistoryClass.WINDOWS, T0, T0 + DAY, series=[]).num_rows == 0
 
+    def test_windows_of_several_lengths_that_begin_together_are_kept_apart(self, history) -> None:
+        quarter, hour = 15 * MINUTE, HOUR
+        historian = history(
+            all_logged(
+                made.window(T0, [5.0]),
+                made.window(T0, [15.0], length=quarter, topic=made.QUARTERS),
+                made.window(T0, [60.0], length=hour, topic=made.HOURS),
+                made.window(T0, [16.0], length=quarter, topic=made.QUARTERS, revision=2, known=T0),
+            )
+        )
+        assert column(historian.as_of(HistoryClass.WINDOWS, T0, T0 + 1), "value") == [5.0]
+        longer = historian.as_of(HistoryClass.LONG_WINDOWS, T0, T0 + 1)
+        found = zip(column(longer, "length_ns"), column(longer, "value"), strict=True)
+        assert dict(found) == {quarter: 16.0, hour: 60.0}
+
     def test_settlement_runs_count_before_revisions(self, history) -> None:
         historian = history(
             all_logged(

@@ -88,6 +88,7 @@ def test_every_class_can_be_kept(history):
             made.meters(T0, [3.0, None]),
             made.weather([T0], [20.0]),
             made.window(T0, [1.0]),
+            made.window(T0, [1.0], topic=made.QUARTERS),
             made.window(T0, [1.0], topic=made.INTERVALS),
             made.state(T0),
             made.forecast(T0, [1.0, 2.0]),
@@ -101,7 +102,8 @@ def test_every_class_can_be_kept(history):
     }
     assert counts == {
         "records": 4, "scada": 2, "meter_reads": 2, "weather": 1, "windows": 1,
-        "meter_intervals": 1, "states": 1, "forecasts": 2, "events": 2, "dead_letters": 0,
+        "long_windows": 1, "meter_intervals": 1, "states": 1, "forecasts": 2, "events": 2,
+        "dead_letters": 0,
     }  # fmt: skip
     (state,) = historian.as_of(HistoryClass.STATES, 0, 2**62).to_pylist()
     assert state["v_pu"] == [1.0, None]

@@ -56,6 +56,7 @@ def make_stages(clock: LocalClock) -> list[Stage[Any]]:
         silence=30 * SECOND,
         windows=WindowSettings(
             length=WINDOW,
+            long=3 * WINDOW,
             hot_retention=4 * WINDOW,
             fold=FoldLimits(
                 reach=25 * SECOND,

@@ -48,7 +48,10 @@ def one(
     times: npt.NDArray[np.int64] = START + (np.array(heard or [], np.float64) * SECOND).astype(
         np.int64
     )
-    return fold(memory, kept.cells(1), times, roster.at(START), slice(None), START, LENGTH, LIMITS)
+    found, _ = fold(
+        memory, kept.cells(1), times, roster.at(START), slice(None), START, LENGTH, LIMITS
+    )
+    return found
 
 
 def scans(*values: float) -> list[tuple[float, float]]:
