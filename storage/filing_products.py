@@ -58,6 +58,7 @@ def window_rows(record: LogRecord, available_at: int) -> list[Filed]:
         "quality": batch.quality,
         "partition": record.partition,
         "offset": record.offset,
+        "input_offset": batch.input_offset,
     }
     return [Filed(kept_as, len(batch.series), columns)]
 

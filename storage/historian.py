@@ -23,6 +23,8 @@ __all__ = ["Historian"]
 
 _FOREVER = 2**62
 _ATTEMPTS = 5
+_WIDENED = (HistoryClass.WINDOWS, HistoryClass.LONG_WINDOWS, HistoryClass.METER_INTERVALS)
+"""Classes with a column that files written before it lack; it is null there."""
 
 
 class Historian:
@@ -251,6 +253,12 @@ class Historian:
         if files:
             paths = ", ".join(_quoted(str(self._directory / entry.path)) for entry in files)
             body = f"SELECT * FROM read_parquet([{paths}])"
+            if kept_as in _WIDENED:
+                self._db.register(f"_no_{name}", CLASSES[kept_as].schema.empty_table())
+                body = (
+                    f"SELECT * FROM read_parquet([{paths}], union_by_name=true) "
+                    f"UNION ALL BY NAME SELECT * FROM _no_{name}"
+                )
         else:
             schema = CLASSES[kept_as].schema
             self._db.register(f"_no_{name}", schema.empty_table())

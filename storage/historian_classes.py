@@ -95,6 +95,8 @@ _WINDOW = pa.schema(
         ("imputed_share", pa.float64()),
         ("quality", pa.uint16()),
         *_ORIGIN,
+        # Of the raw record that closed or corrected the window; null in files before 0.2.
+        ("input_offset", pa.int64()),
     ]
 )
 _YEARS = timedelta(days=3 * 366)

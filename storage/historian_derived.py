@@ -41,7 +41,8 @@ _LATEST = 30 * DAY
 def window_records(historian: Historian, topic: str, start: int, end: int) -> Iterator[Outgoing]:
     """Yield the window batches that became known in ``[start, end)`` (ns UTC).
 
-    They are whole but for the offset of the input that closed them, which is not kept.
+    They are whole but for the offset of the input that closed them: it has no meaning in a
+    replay's own log.
     """
     for since in range(start, end, DAY):
         until = min(since + DAY, end)

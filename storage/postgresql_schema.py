@@ -65,6 +65,10 @@ def create_statements(schema: str) -> list[str]:
     for name, kept in CLASSES.items():
         columns = ", ".join(f'"{field.name}" {_TYPES[field.type]}' for field in kept.schema)
         statements.append(f"CREATE TABLE IF NOT EXISTS {schema}.{name.value} ({columns})")
+        wider = ", ".join(
+            f'ADD COLUMN IF NOT EXISTS "{field.name}" {_TYPES[field.type]}' for field in kept.schema
+        )
+        statements.append(f"ALTER TABLE {schema}.{name.value} {wider}")
         statements.append(
             f"CREATE INDEX IF NOT EXISTS {name.value}_lookup ON {schema}.{name.value} "
             f"({_lookup(name, kept)})"

@@ -108,6 +108,7 @@ def _intervals(
             "quality": 0,
             "partition": _BEFORE_THE_LOG,
             "offset": _BEFORE_THE_LOG,
+            "input_offset": _BEFORE_THE_LOG,
         },
     )
 
