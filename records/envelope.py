@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from records.errors import Reason, RecordError
 
-__all__ = ["event_headers", "event_type", "watermark_of"]
+__all__ = ["event_headers", "event_type", "known_at", "watermark_of"]
 
 _TYPE = "ce_type"
 _WATERMARK = "gc_watermark"
+_KNOWN = "gc_known"
 
 
 def event_headers(
@@ -19,6 +20,7 @@ def event_headers(
     event_id: str,
     content_type: str,
     watermark: int | None = None,
+    known: int | None = None,
 ) -> dict[str, str]:
     """Binary-mode CloudEvents 1.0 headers.
 
@@ -35,6 +37,9 @@ def event_headers(
     watermark
         For derived records: event time (ns UTC) up to which the producing partition is
         complete once this record has been read.
+    known
+        For derived records that must not move the watermark of their partition: event time
+        (ns UTC) at which their content is known.
     """
     headers = {
         "ce_specversion": "1.0",
@@ -45,6 +50,8 @@ def event_headers(
     }
     if watermark is not None:
         headers[_WATERMARK] = str(watermark)
+    if known is not None:
+        headers[_KNOWN] = str(known)
     return headers
 
 
@@ -58,11 +65,25 @@ def event_type(headers: Mapping[str, str]) -> str:
 
 def watermark_of(headers: Mapping[str, str]) -> int | None:
     """Return the watermark a derived record carries, if any (ns UTC), or raise `RecordError`."""
-    text = headers.get(_WATERMARK)
+    return _time(headers, _WATERMARK)
+
+
+def known_at(headers: Mapping[str, str]) -> int | None:
+    """Return when a derived record's content is known, if it says so (ns UTC).
+
+    That is the watermark it carries, or the time of its own where it must not move that one.
+    Raises `RecordError` where it is no number.
+    """
+    known = _time(headers, _KNOWN)
+    return watermark_of(headers) if known is None else known
+
+
+def _time(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name)
     if text is None:
         return None
     try:
         return int(text)
     except ValueError:
-        detail = f"header {_WATERMARK} is {text[:40]!r}"
+        detail = f"header {name} is {text[:40]!r}"
         raise RecordError(Reason.SCHEMA_MISMATCH, detail) from None

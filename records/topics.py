@@ -97,6 +97,14 @@ CATALOGUE: dict[str, Topic] = {
             ("gridcast.window.v1",), "Local days of 23, 24 or 25 hours, from 15 minutes",
         ),
         Topic(
+            "window.late.v1", "area", _AREA, 14 * DAY, False, False,
+            ("gridcast.window.late.v1",), "Windows to be made again: readings came too late",
+        ),
+        Topic(
+            "window.rebuilt.v1", "area", _AREA, 2 * DAY, False, False,
+            ("gridcast.window.v1",), "Windows made again, on their way (embedded log only)",
+        ),
+        Topic(
             "meter.interval.v1", "area", _AREA, 30 * DAY, False, False,
             ("gridcast.window.v1",), "Metered intervals as mean power, and their revisions",
         ),

@@ -45,7 +45,8 @@ class WindowBatch:
     """The series of one area over ``[start, start + length)``.
 
     The first batch of a window holds every series at revision 1 and is emitted even when
-    nothing was measured; later batches hold only the series that were corrected.
+    nothing was measured; later batches hold only the series that were corrected. (A window
+    before the first one of all is made of late readings only, and holds only their series.)
 
     Parameters
     ----------
@@ -96,8 +97,19 @@ class WindowBatch:
         return self.start + self.length
 
 
-def window_record(topic: str, batch: WindowBatch, watermark: int) -> Outgoing:
-    """Encode a batch; key is the area, `watermark` (ns UTC) the area's after it."""
+def window_record(
+    topic: str, batch: WindowBatch, watermark: int | None, *, known: int | None = None
+) -> Outgoing:
+    """Encode a batch; the key is the area.
+
+    Parameters
+    ----------
+    watermark
+        The area's after it, ns UTC. None where the batch was rebuilt from the historian,
+        beside the stage that moves the watermark.
+    known
+        When a rebuilt batch is known, ns UTC.
+    """
     metadata = {
         "area": batch.area,
         "start": batch.start,
@@ -108,10 +120,11 @@ def window_record(topic: str, batch: WindowBatch, watermark: int) -> Outgoing:
     top = int(batch.revision.max()) if len(batch.revision) else 1
     headers = event_headers(
         WINDOW_TYPE,
-        f"area-{batch.area}",
+        f"area-{batch.area}" if watermark is not None else f"rebuild-{batch.area}",
         event_id=f"window-{batch.area}-{batch.start}-{batch.length}-{top}-{batch.input_offset}",
         content_type=ARROW_TYPE,
         watermark=watermark,
+        known=known,
     )
     value = _FORMAT.encode(columns, metadata)
     return Outgoing(topic, batch.area, value, str(batch.area).encode(), headers)

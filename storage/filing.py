@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from records.deadletter import DEAD_LETTER_TYPE
-from records.envelope import watermark_of
+from records.envelope import known_at
 from records.errors import RecordError
 from records.finding import FINDING_TYPE
 from records.forecast import FORECAST_TYPE
@@ -28,8 +28,10 @@ from storage.filing_raw import Filed
 __all__ = ["RECORDED_TOPICS", "file_record"]
 
 
-RECORDED_TOPICS = tuple(name for name in CATALOGUE if name != "scada.view.v1")
-"""Catalogue names of the topics that are kept; SCADA is kept as received, never filled."""
+_NOT_KEPT = ("scada.view.v1", "window.rebuilt.v1")
+RECORDED_TOPICS = tuple(name for name in CATALOGUE if name not in _NOT_KEPT)
+"""Catalogue names of the topics that are kept; SCADA is kept as received, never filled, and
+windows made again where they arrive."""
 
 _FILERS: dict[str, Callable[[LogRecord, int], list[Filed]]] = {
     METER_TYPE: lambda record, _: raw.meter_rows(record),
@@ -59,7 +61,7 @@ def file_record(record: LogRecord) -> list[Filed]:
         if kind == TICK_TYPE:
             return [raw.whole_record(record, decode_tick(record.value).time)]
         filer = _FILERS.get(kind)
-        known = watermark_of(record.headers)
+        known = known_at(record.headers)
         rows = filer(record, record.append_time if known is None else known) if filer else []
     except (RecordError, msgspec.MsgspecError, ValueError, KeyError):
         return [raw.whole_record(record, record.append_time)]

@@ -2,7 +2,8 @@
 
 Each record is decoded, its readings placed and judged, the view filled and the windows moved on,
 in a few array operations over the whole frame. A record that cannot be read, or rows of it that
-cannot be placed, go to the dead letters; nothing stops the partition.
+cannot be placed, go to the dead letters; nothing stops the partition. Readings of windows that
+have left memory are told on, for these windows to be made again from the historian.
 """
 
 from __future__ import annotations
@@ -18,17 +19,19 @@ from records.deadletter import dead_letter_record
 from records.envelope import event_type
 from records.errors import Reason, RecordError
 from records.finding import findings_record
+from records.late import late_record
 from records.log import LogRecord, Partition
 from records.points import PointRegister
 from records.scada import FRAME_TYPE, decode_frame
 from records.snapshot import Tree
 from records.tick import TICK_TYPE, decode_tick
-from records.time import MINUTE, SECOND
+from records.time import DAY, MINUTE, SECOND, floor_time
 from records.topics import topic_name
 from records.view import ScadaView, view_record
 from records.window import window_record
-from stream.frame_rows import Refused, place_rows
+from stream.frame_rows import FrameRows, Refused, place_rows
 from stream.imputation import FillLimits, Typical, fill
+from stream.late_book import LateBook, late_readings
 from stream.live import Live, judge_live
 from stream.local_clock import LocalClock
 from stream.roster import Roster
@@ -54,6 +57,8 @@ class AreaSettings:
         Which event times are believed.
     silence
         With no frame for this long, ticks make views of replaced values.
+    rebuild_for
+        Windows are made again from the historian for readings that are late by less than this.
     windows, fill
         Settings of the windows and of the live view.
     """
@@ -61,6 +66,7 @@ class AreaSettings:
     disorder: int = 20 * SECOND
     bounds: TimeBounds = field(default_factory=TimeBounds)
     silence: int = 2 * MINUTE
+    rebuild_for: int = 90 * DAY
     windows: WindowSettings = field(default_factory=WindowSettings)
     fill: FillLimits = field(default_factory=FillLimits)
 
@@ -83,6 +89,8 @@ class AreaState:
         Typical values.
     windows
         The windows.
+    late
+        Windows to be made again.
     """
 
     area: int
@@ -91,6 +99,7 @@ class AreaState:
     live: Live
     typical: Typical
     windows: WindowState
+    late: LateBook
 
 
 class AreaStage:
@@ -126,6 +135,7 @@ class AreaStage:
         self._view_topic = topic_name(namespace, "scada.view.v1")
         self._window_topic = topic_name(namespace, "window.5min.v1")
         self._long_topic = topic_name(namespace, "window.15min.v1")
+        self._late_topic = topic_name(namespace, "window.late.v1")
         self._finding_topic = topic_name(namespace, "finding.v1")
         self._dead_topic = topic_name(namespace, "dead-letter.v1")
 
@@ -146,6 +156,7 @@ class AreaStage:
             Live.empty(len(roster)),
             Typical.empty(len(roster)),
             windows.initial(),
+            LateBook(),
         )
 
     def step(self, state: AreaState, record: LogRecord) -> tuple[AreaState, list[Outcome]]:
@@ -175,9 +186,9 @@ class AreaStage:
         before = state.watermark.time
         late = windows.add(state.windows, rows.block, before)
         windows.hear(state.windows, frame.scan_time, before)
-        if late is not None:
-            refused.append(Refused.too_late(rows, late))
-            rows = rows.select(~late)
+        scanned = floor_time(frame.scan_time, self._settings.windows.length)
+        if late is not None or windows.too_old(scanned, before):
+            rows = self._note_late(state, rows, late, scanned, refused)
         findings = judge_live(
             state.live, rows, frame.scan_time, state.viewed, self._settings.windows.fold.rules
         )
@@ -187,7 +198,7 @@ class AreaStage:
         state.watermark = state.watermark.seen(newest)
         if frame.scan_time >= state.viewed:
             self._view(state, roster, frame.scan_time, frame.version, outcomes)
-        self._move_on(state, record.offset, outcomes)
+        self._move_on(state, before, record.offset, outcomes)
         for group in refused:
             findings.extend(group.findings)
             outcomes.append(
@@ -205,12 +216,50 @@ class AreaStage:
     def _tick(self, state: AreaState, record: LogRecord, outcomes: list[Outcome]) -> None:
         time_ns = decode_tick(record.value).time
         self._settings.bounds.check(time_ns, record.append_time)
+        before = state.watermark.time
         state.watermark = state.watermark.seen(time_ns)
         if state.viewed != NEVER and time_ns >= state.viewed + self._settings.silence:
             roster, _ = self._parts(state.area)
             state.live.silence()
             self._view(state, roster, time_ns, 1, outcomes)
-        self._move_on(state, record.offset, outcomes)
+        self._move_on(state, before, record.offset, outcomes)
+
+    def _note_late(
+        self,
+        state: AreaState,
+        rows: FrameRows,
+        late: npt.NDArray[np.bool_] | None,
+        heard: int,
+        refused: list[Refused],
+    ) -> FrameRows:
+        """Note readings whose windows have left memory, and return the others.
+
+        `heard` is the start of the window that holds the scan, ns UTC.
+        """
+        roster, windows = self._parts(state.area)
+        settings = self._settings.windows
+        before = state.watermark.time
+        oldest = before - self._settings.rebuild_for
+        table = roster.at(heard)
+
+        def note(start: int, chosen: npt.NDArray[np.int64], shows: int) -> None:
+            state.late.note(
+                floor_time(start, settings.long), chosen, len(roster), settings.long, shows
+            )
+
+        if table.any_by_exception and heard >= oldest and windows.too_old(heard, before):
+            note(heard, np.flatnonzero(table.by_exception), settings.exception_reach)
+        if late is None:
+            return rows
+        ancient = late & (rows.block.time < oldest)
+        if ancient.any():
+            refused.append(Refused.too_late(rows, ancient))
+        start = rows.block.time - rows.block.time % settings.length
+        for window in np.unique(start[late & ~ancient]).tolist():
+            chosen = rows.block.row[late & ~ancient & (start == window)]
+            note(window, chosen, settings.settling)
+            note(window, chosen[table.by_exception[chosen]], settings.exception_reach)
+        return rows.select(~late)
 
     def _view(
         self,
@@ -239,9 +288,13 @@ class AreaStage:
         state.viewed = time_ns
         outcomes.append(view_record(self._view_topic, view, state.watermark.time))
 
-    def _move_on(self, state: AreaState, offset: int, outcomes: list[Outcome]) -> None:
-        """Correct and close windows, and learn typical values from the new ones."""
-        _, windows = self._parts(state.area)
+    def _move_on(self, state: AreaState, before: int, offset: int, outcomes: list[Outcome]) -> None:
+        """Correct and close windows, learn typical values, and tell which are to be made again.
+
+        `before` is the watermark before this record, ns UTC.
+        """
+        roster, windows = self._parts(state.area)
+        closed_until = state.windows.closed_until
         for batch, complete in windows.advance(state.windows, state.watermark.time, offset):
             if batch.length != self._settings.windows.length:
                 outcomes.append(window_record(self._long_topic, batch, complete))
@@ -255,6 +308,16 @@ class AreaStage:
                     (emitted.count > 0) & (emitted.imputed_share < 0.5),
                     self._settings.fill.typical_memory,
                 )
+        if not state.late.pending or state.windows.closed_until == closed_until:
+            return
+        length = self._settings.windows.long
+        # What had left memory before this record was not corrected by it.
+        due = state.late.take_due(before - self._settings.windows.hot_retention - length + 1)
+        known = state.watermark.time
+        outcomes.extend(
+            late_record(self._late_topic, late, known)
+            for late in late_readings(roster, due, length, offset, known)
+        )
 
     def dump(self, state: AreaState) -> Tree:
         """State as a tree."""
@@ -267,6 +330,7 @@ class AreaStage:
             "live": state.live.dump(),
             "typical": state.typical.dump(),
             "windows": state.windows.dump(),
+            "late": state.late.dump(),
         }
 
     def load(self, tree: Tree) -> AreaState:
@@ -292,4 +356,5 @@ class AreaStage:
             Live.load(stored["live"]),
             Typical.load(len(roster), stored["typical"]),
             WindowState.load(stored["windows"]),
+            LateBook.load(stored.get("late", ())),
         )

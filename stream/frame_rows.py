@@ -69,10 +69,10 @@ class Refused:
 
     @classmethod
     def too_late(cls, placed: FrameRows, late: npt.NDArray[np.bool_]) -> Refused:
-        """Refuse readings whose window is beyond hot retention."""
+        """Refuse readings older than what the historian keeps to make their windows again."""
         where = np.flatnonzero(late)
         first = where[0]
-        detail = f"{len(where)} readings belong to windows beyond hot retention"
+        detail = f"{len(where)} readings are older than what the historian keeps"
         finding = Finding(
             str(placed.table.ids[placed.block.row[first]]),
             "too_late",

@@ -42,6 +42,7 @@ class Effect:
     KEPT = "kept with its source bits, not believed"
     DROPPED = "dropped"
     REFUSED = "refused to the dead letters"
+    REBUILT = "kept, and the window made again from the historian"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ RULES: tuple[RuleDoc, ...] = (
     RuleDoc("duplicate", "a frame repeats a point, time and value", Effect.DROPPED),
     RuleDoc("contradictory_duplicates", "a frame gives a point two values for one time",
             Effect.REFUSED),
-    RuleDoc("too_late", "the reading's window is beyond hot retention", Effect.REFUSED),
+    RuleDoc("late", "the reading's window has left memory",
+            Effect.REBUILT),
+    RuleDoc("too_late", "the reading is older than what the historian keeps", Effect.REFUSED),
 )  # fmt: skip
 """Every rule; docs and tests read this table."""
 

@@ -6,9 +6,10 @@ n + 1, in that window and in those after it that were entered with another value
 stands is a function of the set of readings, whatever their order. Long windows follow the same
 course, made from the short ones.
 
-Windows are kept for `hot_retention` behind the watermark; what is older is refused. After a gap
-in which time moved by more than `longest_gap` the empty windows between are left out, so that no
-clock error can hold a partition up.
+Windows are kept for `hot_retention` behind the watermark; what comes later is not taken in, and
+its window is made again from the historian (`stream.rebuild`). After a gap in which time moved by
+more than `longest_gap` the empty windows between are left out, so that no clock error can hold a
+partition up.
 """
 
 from __future__ import annotations
@@ -39,13 +40,30 @@ _ALL = slice(None)
 
 @dataclass(frozen=True, slots=True)
 class WindowSettings:
-    """Lengths of short and of long windows and how long they are kept, ns."""
+    """Lengths of short and of long windows and how long they are kept, ns.
+
+    A value told by exception stands until the next one; what came too late to be taken in is
+    followed for `exception_reach`.
+    """
 
     length: int = 5 * MINUTE
     long: int = 15 * MINUTE
     hot_retention: int = 2 * HOUR
     longest_gap: int = 7 * DAY
+    exception_reach: int = DAY
     fold: FoldLimits = field(default_factory=FoldLimits)
+
+    @property
+    def settling(self) -> int:
+        """How long what was remembered at a time still shows in windows after it, ns.
+
+        A value is carried, then it is a reference for the rules, and one that repeats is found
+        frozen: after all three in a row, windows follow from the readings since. (For points
+        by exception see `exception_reach`.)
+        """
+        rules = self.fold.rules
+        whole = self.fold.carry + rules.reference_age + rules.frozen_after
+        return -(-whole // self.long) * self.long
 
 
 class Windows:
@@ -74,7 +92,7 @@ class Windows:
     def hear(self, state: WindowState, scan_time: int, watermark: int) -> None:
         """Note that the area's link was heard at `scan_time`."""
         start = floor_time(scan_time, self._length)
-        if self._too_old(start, watermark):
+        if self.too_old(start, watermark):
             return
         readings = state.readings.setdefault(start, Readings())
         if scan_time in readings.heard:
@@ -96,23 +114,23 @@ class Windows:
 
         Returns
         -------
-        Which readings were beyond hot retention and are refused; None where none was.
+        Which readings were beyond hot retention and were not taken in; None where none was.
         """
         if not len(block.row):
             return None
         first, last = (floor_time(time_ns, self._length) for time_ns in block.times())
-        if first == last and not self._too_old(first, watermark):
+        if first == last and not self.too_old(first, watermark):
             self._put(state, first, block)
             return None
         start = block.time - block.time % self._length
-        refused = np.zeros(len(start), np.bool_)
+        late = np.zeros(len(start), np.bool_)
         for window in np.unique(start).tolist():
             inside = start == window
-            if self._too_old(window, watermark):
-                refused |= inside
+            if self.too_old(window, watermark):
+                late |= inside
             else:
                 self._put(state, window, block.select(inside))
-        return refused if refused.any() else None
+        return late if late.any() else None
 
     def advance(
         self, state: WindowState, watermark: int, input_offset: int
@@ -153,7 +171,8 @@ class Windows:
     ) -> Iterator[tuple[WindowBatch, int]]:
         return self._long.advance(state.long, state.closed, until, input_offset)
 
-    def _too_old(self, start: int, watermark: int) -> bool:
+    def too_old(self, start: int, watermark: int) -> bool:
+        """Whether the window that begins at `start` has left memory at this watermark."""
         return (
             watermark != NEVER and start + self._length <= watermark - self._settings.hot_retention
         )

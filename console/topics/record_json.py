@@ -20,6 +20,7 @@ from records.envelope import event_type, watermark_of
 from records.errors import RecordError
 from records.finding import FINDING_TYPE, decode_findings
 from records.forecast import FORECAST_TYPE, decode_forecast
+from records.late import LATE_TYPE, decode_late
 from records.log import LogRecord
 from records.meter import METER_TYPE, decode_meter
 from records.operator_act import ACT_TYPE, decode_act
@@ -36,8 +37,8 @@ __all__ = ["as_json_line", "as_tree"]
 
 _TIMES = {
     "acknowledged", "append_time", "at", "available_at", "cleared", "detected_at", "due_from",
-    "issue_time", "raised", "scan_time", "shelved_until", "since", "start", "time", "until",
-    "updated", "valid_time",
+    "issue_time", "known", "raised", "scan_time", "shelved_until", "since", "start", "time",
+    "until", "updated", "valid_time",
 }  # fmt: skip
 _DURATIONS = {"length", "period", "permitted"}
 
@@ -127,6 +128,7 @@ _READERS: dict[str, Callable[[LogRecord], Any]] = {
     WEATHER_TYPE: lambda record: _struct(decode_weather(record)),
     VIEW_TYPE: lambda record: _fields(decode_view(record.value)),
     WINDOW_TYPE: lambda record: _fields(decode_window(record.value)),
+    LATE_TYPE: lambda record: _fields(decode_late(record.value)),
     FINDING_TYPE: lambda record: _struct(decode_findings(record.value)),
     STATE_TYPE: _state,
     ALARM_TYPE: lambda record: _struct(decode_alarm(record.value)),

@@ -15,6 +15,7 @@ from records.deadline import DeadlineEvent, Severity, deadline_record
 from records.errors import Reason, RecordError
 from records.finding import Finding, findings_record
 from records.forecast import ForecastLevel, SeriesMeta, forecast_record, level_meta
+from records.late import LateReadings, late_record
 from records.log import LogRecord, Outgoing
 from records.meter import MeterDocument, MeterSeries, meter_record
 from records.operator_act import ActKind, OperatorAct, act_record
@@ -81,6 +82,9 @@ ALARM = Alarm(
     NOON, HOUR, 103.0, 100.0, "MVA", 103.0, "branch:1",
 )  # fmt: skip
 ACT = OperatorAct("branch:1", ActKind.SHELVE, NOON, "ana", until=NOON + HOUR)
+TOO_LATE = LateReadings(
+    0, 7, NOON, HOUR, False, np.array([NOON], np.int64), np.array(["a"], object)
+)
 LATE = DeadlineEvent("short", Severity.ALARM, NOON, NOON, NOON, "late")
 
 EXAMPLES: dict[str, tuple[Outgoing, dict[str, Any]]] = {
@@ -101,6 +105,10 @@ EXAMPLES: dict[str, tuple[Outgoing, dict[str, Any]]] = {
     "gridcast.window.v1": (
         window_record("t", WINDOW, NOON),
         {"start": "2014-11-10T12:00:00Z", "length": "PT1H", "series": ["load:1 p_mw"]},
+    ),
+    "gridcast.window.late.v1": (
+        late_record("t", TOO_LATE, NOON),
+        {"known": "2014-11-10T12:00:00Z", "start": ["2014-11-10T12:00:00Z"], "series": ["a"]},
     ),
     "gridcast.finding.v1": (
         findings_record("t", 0, [Finding("p", "range", NOON, 1.0, "below 0")], "area-0", NOON),

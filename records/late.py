@@ -1,0 +1,87 @@
+"""Late readings: windows and periods that have left memory, to be made again from the historian."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from records.columns import ARROW_TYPE, Limits, decode_columns, encode_columns, whole_numbers
+from records.envelope import event_headers
+from records.log import Outgoing
+
+__all__ = ["LATE_TYPE", "MAX_LATE_ROWS", "LateReadings", "decode_late", "late_record"]
+
+LATE_TYPE = "gridcast.window.late.v1"
+
+MAX_LATE_ROWS = 200_000
+"""Largest record that is made; what is more is told in several."""
+_LIMITS = Limits(max_bytes=15 << 20, max_rows=2 * MAX_LATE_ROWS)
+_SCHEMA = pa.schema([pa.field("start", pa.int64()), pa.field("series", pa.string())])
+
+
+@dataclass(frozen=True, slots=True)
+class LateReadings:
+    """Which series of which windows have readings that came after the window left memory.
+
+    The readings themselves are in the historian, as every raw record is.
+
+    Parameters
+    ----------
+    area
+        Area number.
+    input_offset
+        Offset of the raw record at which this was told: raw records up to and including it
+        are what the windows are made of.
+    known
+        Event time at which they are known, ns UTC: the area's watermark then.
+    length
+        Length of the windows, ns.
+    metered
+        Whether they are periods of meters, and `series` names meters, not points.
+    start
+        Starts of the windows, ns UTC, ascending, shape (n_rows,).
+    series
+        Series (point) ids or meter ids, shape (n_rows,), object array of str.
+    """
+
+    area: int
+    input_offset: int
+    known: int
+    length: int
+    metered: bool
+    start: npt.NDArray[np.int64]
+    series: npt.NDArray[np.object_]
+
+
+def late_record(topic: str, late: LateReadings, watermark: int) -> Outgoing:
+    """Encode; the key is the area, `watermark` (ns UTC) that of its partition."""
+    metadata = {
+        "area": late.area,
+        "input_offset": late.input_offset,
+        "known": late.known,
+        "length": late.length,
+        "metered": int(late.metered),
+    }
+    kind = "meter" if late.metered else "area"
+    first = int(late.start[0]) if len(late.start) else 0
+    headers = event_headers(
+        LATE_TYPE,
+        f"{kind}-{late.area}",
+        event_id=f"late-{kind}-{late.area}-{late.length}-{late.input_offset}-{first}",
+        content_type=ARROW_TYPE,
+        watermark=watermark,
+    )
+    value = encode_columns(_SCHEMA, {"start": late.start, "series": late.series}, metadata)
+    return Outgoing(topic, late.area, value, str(late.area).encode(), headers)
+
+
+def decode_late(value: bytes) -> LateReadings:
+    """Read back, or raise `RecordError`."""
+    columns, metadata = decode_columns(_SCHEMA, value, _LIMITS)
+    area, offset, known, length, metered = whole_numbers(
+        metadata, "area", "input_offset", "known", "length", "metered"
+    )
+    return LateReadings(area, offset, known, length, bool(metered), **columns)
