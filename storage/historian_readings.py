@@ -1,0 +1,171 @@
+"""What is needed to make a window again: raw readings of its series, and what stands of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from records.log import Partition
+from records.scada import ScadaFrame
+from records.time import MINUTE
+from storage.historian import Historian
+from storage.historian_classes import HistoryClass
+
+__all__ = ["FrameQuery", "last_revisions", "raw_frames", "scan_times", "was_recorded"]
+
+_FRAMES = """
+    SELECT "offset", point, value, quality, offset_ms, version,
+      epoch_ns(valid_time) AS time, epoch_ns(append_time) AS appended
+    FROM scada
+    WHERE topic = $1 AND "partition" = $2 AND "offset" <= $3
+      AND epoch_ns(valid_time) >= $4 AND epoch_ns(valid_time) < $5
+      AND point IN (SELECT unnest($6::UINTEGER[]))
+    ORDER BY "offset", file_row_number
+"""
+_SCANS = """
+    SELECT DISTINCT scan_time FROM records
+    WHERE topic = $1 AND "partition" = $2 AND "offset" <= $3
+      AND scan_time >= $4 AND scan_time < $5
+    ORDER BY scan_time
+"""
+_REVISIONS = """
+    SELECT series::VARCHAR AS series, epoch_ns(valid_time) AS start, version, value, q95,
+      minimum, maximum, energy_mwh, count, imputed_share, quality
+    FROM {name}
+    WHERE "partition" = $1 AND length_ns = $2
+      AND epoch_ns(valid_time) >= $3 AND epoch_ns(valid_time) < $4
+      AND coalesce(input_offset, -1) < $5
+      AND series IN (SELECT unnest($6::VARCHAR[]))
+    QUALIFY row_number() OVER (
+      PARTITION BY series, valid_time ORDER BY version DESC, "offset" DESC) = 1
+    ORDER BY start, series
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameQuery:
+    """Which raw records are wanted.
+
+    Parameters
+    ----------
+    place
+        The raw partition.
+    past
+        Offset of the last raw record that counts.
+    start, end
+        Times of the readings, ns UTC.
+    """
+
+    place: Partition
+    past: int
+    start: int
+    end: int
+
+
+def raw_frames(
+    historian: Historian, query: FrameQuery, points: npt.NDArray[np.uint32]
+) -> Iterator[tuple[ScadaFrame, int]]:
+    """Yield the readings of some points frame by frame, each with its append time (ns UTC).
+
+    They come in the order of the log, with the times their source gave them. A reading whose
+    clock its source did not trust may belong to the time of its scan, up to a minute away; so
+    frames reach a minute beyond the period on both sides.
+    """
+    start, end = query.start - MINUTE, query.end + MINUTE
+    rows = historian.sql_within(
+        HistoryClass.SCADA,
+        start,
+        end,
+        _FRAMES,
+        [query.place.topic, query.place.number, query.past, start, end, points.tolist()],
+    )
+    offset, point, value, quality, offset_ms, version, time, appended = (
+        rows[name].to_numpy() for name in rows.column_names
+    )
+    firsts = np.flatnonzero(np.diff(offset, prepend=-1))
+    for first, past in zip(firsts, np.append(firsts[1:], len(offset)), strict=True):
+        inside = slice(first, past)
+        scan_time = int(time[first]) - int(offset_ms[first]) * 1_000_000
+        yield (
+            ScadaFrame(
+                query.place.number,
+                "",
+                0,
+                scan_time,
+                int(version[first]),
+                point[inside],
+                value[inside],
+                quality[inside],
+                offset_ms[inside],
+            ),
+            int(appended[first]),
+        )
+
+
+def scan_times(historian: Historian, query: FrameQuery) -> list[int]:
+    """Times of the scans that came, whatever was in them, ns UTC, ascending."""
+    rows = historian.sql_within(
+        HistoryClass.RECORDS,
+        query.start,
+        query.end,
+        _SCANS,
+        [query.place.topic, query.place.number, query.past, query.start, query.end],
+    )
+    found: list[int] = rows["scan_time"].to_pylist()
+    return found
+
+
+def last_revisions(
+    historian: Historian,
+    kept_as: HistoryClass,
+    area: int,
+    length: int,
+    period: tuple[int, int],
+    series: Sequence[str],
+    before: int,
+) -> pa.Table:
+    """Highest revision of some series over windows or metered intervals.
+
+    Parameters
+    ----------
+    kept_as
+        ``windows`` or ``meter_intervals``.
+    area, length
+        Of the windows; ns.
+    period
+        Starts of the windows, ``[first, end)``, ns UTC.
+    series
+        Series ids.
+    before
+        Only what was made of input records before this offset.
+
+    Returns
+    -------
+    pyarrow.Table
+        Columns series, start (ns UTC), version and the numbers, by start and series.
+    """
+    return historian.sql_within(
+        kept_as,
+        *period,
+        _REVISIONS.format(name=kept_as.value),
+        [area, length, *period, before, list(series)],
+    )
+
+
+def was_recorded(
+    historian: Historian, kept_as: HistoryClass, area: int, start: int, input_offset: int
+) -> bool:
+    """Whether an area's window at `start` (ns UTC), made of one input record, is kept."""
+    rows = historian.sql_within(
+        kept_as,
+        start,
+        start + 1,
+        f'SELECT 1 FROM {kept_as.value} WHERE "partition" = $1 AND epoch_ns(valid_time) = $2 '
+        "AND input_offset = $3 LIMIT 1",
+        [area, start, input_offset],
+    )
+    return bool(rows.num_rows)
