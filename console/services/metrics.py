@@ -19,6 +19,7 @@ SERVICES = (
     "estimation",
     "forecast",
     "alarms",
+    "rebuild",
 )
 """In the order of their ports, from the first one up; further workers come after them all."""
 

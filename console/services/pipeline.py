@@ -103,7 +103,7 @@ class Pipeline:
 
     def start_services(self, *, gateway: bool = True) -> None:
         """Start everything that follows the log, then what fills it."""
-        for name in ("recorder", "watcher", *self.workers):
+        for name in ("recorder", "watcher", "rebuild", *self.workers):
             self._start(name, restarts=_RESTARTS)
         if gateway:
             self._start("gateway", once=True)

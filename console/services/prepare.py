@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+import numpy as np
 import structlog
 
 from console.json_file import write_json
@@ -12,6 +13,7 @@ from console.log_access import kafka_connection
 from console.services.history import keep_history
 from console.services.run_file import RunFile
 from console.services.scenario import HISTORY_START, make_network, twin_of
+from ingest.network_files import read_case
 from records.topics import CATALOGUE, Partitioning, topic_name
 from storage.embedded_log import EmbeddedLogWriter
 from storage.historian_writer import HistorianWriter
@@ -27,6 +29,9 @@ def prepare(run: RunFile, _stop: threading.Event) -> None:
     """Make the network, the topics and the history of a run, unless they are there already."""
     done = run.directory / _DONE
     if done.exists():
+        # A version since then may know topics more.
+        network = read_case(run.directory / "network")
+        create_topics(run, len(np.unique(network.buses.area)))
         _logger.info("prepared_before")
         return
     twin = twin_of(run, make_network(run))

@@ -12,10 +12,8 @@ from console.services.retention import Retention
 from console.services.run_file import RunFile
 from console.services.scenario import read_scenario
 from console.services.service_outlet import ServiceOutlet, SlottedWriter
+from console.services.stage_checkpoints import checkpoints_of
 from console.services.stages import STAGES_OF, slots_of, stage_named, written_by
-from storage.checkpoint_store import CheckpointStore
-from storage.kafka_connection import KafkaConnection
-from stream.keeper import Checkpoints
 from stream.runner import RunnerOptions, run_stages
 
 __all__ = ["run_forecaster", "run_processor", "run_worker"]
@@ -40,9 +38,7 @@ def _run_together(role: str, run: RunFile, stop: threading.Event) -> None:
     retention = Retention(log, written_by(role, run, scenario))
     writer = SlottedWriter(log, slots_of(role, run, scenario))
     outlet = ServiceOutlet(writer, client, settings.namespace, role)
-    checkpoints = CheckpointStore(
-        run.directory / "checkpoints", durable=settings.checkpoint.durable
-    )
+    checkpoints = checkpoints_of(run, None)
     options = RunnerOptions(checkpoint_every=settings.checkpoint.every)
     try:
         run_stages(
@@ -87,7 +83,7 @@ def run_worker(name: str, run: RunFile, instance: int) -> None:
     stage = stage_named(name, run, read_scenario(run))
     writer, client = open_writer(settings), open_redis(settings)
     outlet = ServiceOutlet(writer, client, settings.namespace, instance_name(name, instance))
-    checkpoints = _checkpoints(run, connection)
+    checkpoints = checkpoints_of(run, connection)
     options = FaustOptions(
         connection,
         group=f"gridcast.{settings.namespace}.{name}",
@@ -101,12 +97,3 @@ def run_worker(name: str, run: RunFile, instance: int) -> None:
         client.close()
     if code:
         raise SystemExit(code)
-
-
-def _checkpoints(run: RunFile, connection: KafkaConnection) -> Checkpoints:
-    settings = run.settings
-    if settings.checkpoint.place == "topic":
-        from storage.kafka_checkpoints import KafkaCheckpoints
-
-        return KafkaCheckpoints(connection, settings.namespace)
-    return CheckpointStore(run.directory / "checkpoints", durable=settings.checkpoint.durable)

@@ -11,8 +11,10 @@ from console.services.run_file import RunFile
 from console.services.scenario import HISTORY_START, Scenario
 from console.settings import nanoseconds
 from records.log import Partition
+from records.time import DAY
 from records.topics import topic_name
 from storage.historian import Historian
+from storage.historian_classes import CLASSES, HistoryClass
 from stream.alarms import AlarmSettings, AlarmStage
 from stream.area import AreaSettings, AreaStage
 from stream.estimation import EstimationStage
@@ -20,22 +22,28 @@ from stream.forecast_stage import ForecastStage
 from stream.imputation import FillLimits
 from stream.meter_check import CheckLimits
 from stream.metering import MeteringSettings, MeteringStage
+from stream.relay import RelayStage
 from stream.stage import Stage
 
-__all__ = ["STAGES_OF", "slots_of", "stage_named", "written_by"]
+__all__ = ["STAGES_OF", "area_settings", "slots_of", "stage_named", "written_by"]
 
 STAGES_OF: dict[str, tuple[str, ...]] = {
-    "processor": ("area", "metering"),
+    "processor": ("area", "relay", "metering"),
     "forecaster": ("estimation", "alarms", "forecast"),
 }
-"""Stages that share a process over the embedded log; over Kafka each has its own."""
+"""Stages that share a process over the embedded log; over Kafka each has its own, and no relay."""
+
+_MARGIN = DAY
+"""A request is answered within this: the readings it needs are still kept then."""
 
 
 def stage_named(name: str, run: RunFile, scenario: Scenario) -> Stage[Any]:
     """Return a stage of the run."""
     space = run.settings.namespace
     if name == "area":
-        return AreaStage(space, scenario.register, scenario.clock, _area_settings(run))
+        return AreaStage(space, scenario.register, scenario.clock, area_settings(run))
+    if name == "relay":
+        return RelayStage(space)
     if name == "metering":
         return MeteringStage(space, MeteringSettings(check=CheckLimits()))
     if name == "estimation":
@@ -53,7 +61,7 @@ def slots_of(role: str, run: RunFile, scenario: Scenario) -> Mapping[str, int]:
     """Partitions that a process writes instead of those its stages name.
 
     Only over the embedded log, where the processor holds the partitions of the areas and the
-    first of the dead letters.
+    first of the dead letters. (The third of these is the rebuild service's.)
     """
     if role != "forecaster":
         return {}
@@ -68,7 +76,9 @@ def written_by(role: str, run: RunFile, scenario: Scenario) -> list[Partition]:
     """Partitions of the embedded log that a process fills."""
     space, areas = run.settings.namespace, range(len(scenario.register.areas))
     if role == "processor":
-        by_area = ("scada.view.v1", "window.5min.v1", "meter.interval.v1", "finding.v1")
+        by_area = (
+            "scada.view.v1", "window.5min.v1", "window.late.v1", "meter.interval.v1", "finding.v1",
+        )  # fmt: skip
         names = [(name, area) for name in by_area for area in areas]
         return [Partition(topic_name(space, n), a) for n, a in (*names, ("dead-letter.v1", 0))]
     single = ("network.state.v1", "network.alarm.v1", "forecast.v1", "monitor.rupture.v1")
@@ -81,11 +91,14 @@ def _alarm_settings(run: RunFile) -> AlarmSettings:
     return AlarmSettings(screen_every=alarms.screen_every, acts=alarms.operator_acts)
 
 
-def _area_settings(run: RunFile) -> AreaSettings:
+def area_settings(run: RunFile) -> AreaSettings:
+    """Settings of the area stage, and so of windows that are made again."""
     scada = run.settings.scada
     held_for = nanoseconds(scada.held_for)
+    kept = nanoseconds(CLASSES[HistoryClass.SCADA].retention)
     return replace(
         AreaSettings(),
+        rebuild_for=kept - _MARGIN,
         disorder=nanoseconds(scada.allowed_disorder),
         fill=FillLimits(switch_age=held_for),
     )

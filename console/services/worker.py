@@ -26,6 +26,7 @@ class Role(StrEnum):
     PROCESSOR = "processor"
     FORECASTER = "forecaster"
     RECORDER = "recorder"
+    REBUILD = "rebuild"
     WATCHER = "watcher"
     KAFKA = "kafka"
     AREA = "area"
@@ -43,6 +44,7 @@ _SERVICES: dict[Role, tuple[str, str]] = {
     Role.PROCESSOR: ("console.services.stage_service", "run_processor"),
     Role.FORECASTER: ("console.services.stage_service", "run_forecaster"),
     Role.RECORDER: ("console.services.recorder_service", "record"),
+    Role.REBUILD: ("console.services.rebuild_service", "rebuild"),
     Role.WATCHER: ("console.services.watcher", "watch"),
     Role.KAFKA: ("console.services.kafka_service", "hold_kafka"),
 }

@@ -1,0 +1,257 @@
+"""The rebuild service: windows that have left memory, made again out of the historian.
+
+It answers one request of an area after the other. A request is answered once the historian holds
+all raw records up to the request and all windows made of earlier ones, and is done with once it
+holds the answer too. So the answer is the same whenever, and however often, it is given.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import structlog
+
+from console.log_access import kafka_connection, open_reader, open_writer
+from console.redis_access import open_redis
+from console.services.heartbeat import Pulse
+from console.services.retention import Retention
+from console.services.run_file import RunFile
+from console.services.service_outlet import SlottedWriter
+from console.services.stage_checkpoints import checkpoints_of
+from records.deadletter import dead_letter_record
+from records.envelope import event_type, watermark_of
+from records.errors import Reason, RecordError
+from records.late import LATE_TYPE, LateReadings, decode_late
+from records.log import LogReader, LogRecord, LogWriter, Outgoing, Partition
+from records.snapshot import pack, unpack
+from records.topics import topic_name
+from records.window import decode_window
+from storage.historian import Historian
+from storage.historian_classes import HistoryClass
+from storage.historian_readings import was_recorded
+from stream.keeper import Checkpoints
+from stream.rebuilder import Rebuilder
+from stream.relay import RelayedWriter
+
+__all__ = ["RebuildService", "rebuild"]
+
+_logger = structlog.get_logger(__name__)
+
+_NAME = "rebuild"
+_IDLE_S = 0.5
+_DEAD_LETTER_SLOT = 2
+"""Partition of the embedded log's dead letters that is this process's own."""
+
+
+def rebuild(run: RunFile, stop: threading.Event) -> None:
+    """Answer requests until asked to stop."""
+    settings = run.settings
+    space = settings.namespace
+    connection = kafka_connection(settings)
+    reader, client, log = open_reader(settings), open_redis(settings), open_writer(settings)
+    relayed = topic_name(space, "window.rebuilt.v1")
+    retention = Retention(log, [Partition(relayed, area) for area in reader.partitions(relayed)])
+    writer = log
+    if connection is None:
+        slots = {topic_name(space, "dead-letter.v1"): _DEAD_LETTER_SLOT}
+        writer = RelayedWriter(SlottedWriter(log, slots), space)
+    pulse = Pulse(client, space, _NAME)
+    historian = Historian(run.directory / "historian")
+
+    def rebuilder() -> Rebuilder:
+        # Mostly nothing comes late: what this takes is read when something does.
+        from console.services.scenario import read_scenario
+        from console.services.stages import area_settings
+
+        return Rebuilder(historian, space, read_scenario(run).register, area_settings(run))
+
+    service = RebuildService(
+        rebuilder, historian, reader, writer, checkpoints_of(run, connection), space
+    )
+    try:
+        while not stop.is_set():
+            answered = service.turn()
+            retention.apply_now_and_then()
+            pulse.beat(service.event_time, detail=f"{service.waiting} requests waiting")
+            if not answered:
+                stop.wait(_IDLE_S)
+    finally:
+        historian.close()
+        writer.close()
+        reader.close()
+        client.close()
+
+
+@dataclass(slots=True)
+class _Answer:
+    """The last batch of an answer: once the historian holds it, it holds the whole answer."""
+
+    topic: str
+    area: int
+    start: int
+    input_offset: int
+
+
+class RebuildService:
+    """Answers the requests of all areas, a turn at a time.
+
+    Parameters
+    ----------
+    rebuilder
+        Called once, for what makes the windows.
+    historian
+        The same that it reads.
+    reader
+        The log.
+    writer
+        Where windows go.
+    checkpoints
+        Where it is kept which requests are done with.
+    namespace
+        Of the topics.
+    """
+
+    def __init__(
+        self,
+        rebuilder: Callable[[], Rebuilder],
+        historian: Historian,
+        reader: LogReader,
+        writer: LogWriter,
+        checkpoints: Checkpoints,
+        namespace: str,
+    ) -> None:
+        self._rebuilder = cache(rebuilder)
+        self._historian = historian
+        self._reader = reader
+        self._writer = writer
+        self._checkpoints = checkpoints
+        self._late = topic_name(namespace, "window.late.v1")
+        self._raw = topic_name(namespace, "scada.frame.v1")
+        self._windows = topic_name(namespace, "window.5min.v1")
+        self._dead = topic_name(namespace, "dead-letter.v1")
+        self._kept_as = {self._windows: HistoryClass.WINDOWS}
+        self._next: dict[int, int] = {}
+        self._answers: dict[int, _Answer] = {}
+        self.event_time: int | None = None
+        """Event time of the last request answered, ns UTC."""
+        self.waiting = 0
+        """Requests not done with."""
+
+    def turn(self) -> int:
+        """Answer what can be answered now; return how many requests that was."""
+        answered, self.waiting = 0, 0
+        for area in self._reader.partitions(self._late):
+            place = Partition(self._late, area)
+            if area not in self._next:
+                self._next[area] = self._begin(place)
+            if not self._settled(place):
+                self.waiting += 1
+                continue
+            for record in self._reader.read(place, self._next[area], 1):
+                if self._answer(record):
+                    answered += 1
+                else:
+                    self.waiting += 1
+        return answered
+
+    def _begin(self, place: Partition) -> int:
+        kept = self._checkpoints.load(f"{_NAME}.{place.number}")
+        begin = self._reader.begin_offset(place)
+        if kept is None:
+            return begin
+        ((_, _, offset),) = unpack(kept.data)["offsets"]
+        return max(int(offset), begin)
+
+    def _settled(self, place: Partition) -> bool:
+        """Whether the answer given last, if any, is recorded."""
+        answer = self._answers.get(place.number)
+        if answer is not None:
+            kept_as = self._kept_as[answer.topic]
+            if not was_recorded(
+                self._historian, kept_as, answer.area, answer.start, answer.input_offset
+            ):
+                return False
+            del self._answers[place.number]
+            self._done(place)
+        return True
+
+    def _done(self, place: Partition) -> None:
+        self._next[place.number] += 1
+        tree = {"offsets": [(place.topic, place.number, self._next[place.number])], "state": None}
+        self._checkpoints.save(f"{_NAME}.{place.number}", pack(tree))
+
+    def _answer(self, record: LogRecord) -> bool:
+        """Answer a request; False while the historian lacks what it takes."""
+        place = Partition(record.topic, record.partition)
+        try:
+            kind = event_type(record.headers)
+            if kind != LATE_TYPE:
+                raise RecordError(Reason.UNKNOWN_TYPE, f"{kind[:80]} on a topic of late readings")
+            late = decode_late(record.value)
+        except RecordError as error:
+            self._writer.append([dead_letter_record(self._dead, record, error, source=_NAME)])
+            self._writer.flush()
+            self._done(place)
+            return True
+        if not self._is_recorded(late):
+            return False
+        made = self._rebuilder().rebuild(late)
+        self._writer.append(made)
+        self._writer.flush()
+        self.event_time = max(self.event_time or 0, late.known)
+        _logger.info("rebuilt", area=late.area, windows=len(set(late.start.tolist())),
+                     revised=len(made))  # fmt: skip
+        if made:
+            self._answers[place.number] = _answer_of(made[-1])
+        else:
+            self._done(place)
+        return True
+
+    def _is_recorded(self, late: LateReadings) -> bool:
+        """Whether the historian holds all that the answer is made of."""
+        reached = self._historian.manifest().next_offsets()
+        if reached.get(Partition(self._raw, late.area), 0) <= late.input_offset:
+            return False
+        windows = Partition(self._windows, late.area)
+        first = first_made_of(self._reader, windows, late.input_offset)
+        return first is not None and reached.get(windows, 0) > first
+
+
+def first_made_of(reader: LogReader, place: Partition, input_offset: int) -> int | None:
+    """Where windows made of input records from `input_offset` on begin, None while nowhere.
+
+    Those made of earlier ones lie before, each of them at least once. Windows that were made
+    again lie anywhere and are passed over.
+    """
+    low, high = reader.begin_offset(place), reader.end_offset(place)
+    found = None
+    while low < high:
+        middle = (low + high) // 2
+        offset, made_of = middle, None
+        while offset < high and made_of is None:
+            records = reader.read(place, offset, 1)
+            if not records:
+                return None
+            made_of = _made_of(records[0])
+            offset += made_of is None
+        if made_of is not None and made_of < input_offset:
+            low = offset + 1
+        else:
+            found = found if made_of is None else offset
+            high = middle
+    return found
+
+
+def _made_of(record: LogRecord) -> int | None:
+    """Input offset of a window batch, None for one that was made again."""
+    if watermark_of(record.headers) is None:
+        return None
+    return decode_window(record.value).input_offset
+
+
+def _answer_of(made: Outgoing) -> _Answer:
+    batch = decode_window(made.value)
+    return _Answer(made.topic, batch.area, batch.start, batch.input_offset)
