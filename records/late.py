@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from records.columns import ARROW_TYPE, Limits, decode_columns, encode_columns, whole_numbers
+from records.columns import ARROW_TYPE, ColumnFormat, Limits, whole_numbers
 from records.envelope import event_headers
 from records.log import Outgoing
 
@@ -18,8 +18,10 @@ LATE_TYPE = "gridcast.window.late.v1"
 
 MAX_LATE_ROWS = 200_000
 """Largest record that is made; what is more is told in several."""
-_LIMITS = Limits(max_bytes=15 << 20, max_rows=2 * MAX_LATE_ROWS)
-_SCHEMA = pa.schema([pa.field("start", pa.int64()), pa.field("series", pa.string())])
+_FORMAT = ColumnFormat(
+    pa.schema([pa.field("start", pa.int64()), pa.field("series", pa.string())]),
+    Limits(max_bytes=15 << 20, max_rows=2 * MAX_LATE_ROWS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class LateReadings:
     known
         Event time at which they are known, ns UTC: the area's watermark then.
     length
-        Length of the windows, ns.
+        Length of the windows, ns: of the long ones, which are made again with their parts.
     metered
         Whether they are periods of meters, and `series` names meters, not points.
     start
@@ -74,13 +76,13 @@ def late_record(topic: str, late: LateReadings, watermark: int) -> Outgoing:
         content_type=ARROW_TYPE,
         watermark=watermark,
     )
-    value = encode_columns(_SCHEMA, {"start": late.start, "series": late.series}, metadata)
+    value = _FORMAT.encode({"start": late.start, "series": late.series}, metadata)
     return Outgoing(topic, late.area, value, str(late.area).encode(), headers)
 
 
 def decode_late(value: bytes) -> LateReadings:
     """Read back, or raise `RecordError`."""
-    columns, metadata = decode_columns(_SCHEMA, value, _LIMITS)
+    columns, metadata = _FORMAT.decode(value)
     area, offset, known, length, metered = whole_numbers(
         metadata, "area", "input_offset", "known", "length", "metered"
     )

@@ -24,7 +24,6 @@ _FRAMES = """
     WHERE topic = $1 AND "partition" = $2 AND "offset" <= $3
       AND epoch_ns(valid_time) >= $4 AND epoch_ns(valid_time) < $5
       AND point IN (SELECT unnest($6::UINTEGER[]))
-    ORDER BY "offset", file_row_number
 """
 _SCANS = """
     SELECT DISTINCT scan_time FROM records
@@ -83,8 +82,10 @@ def raw_frames(
         _FRAMES,
         [query.place.topic, query.place.number, query.past, start, end, points.tolist()],
     )
+    # Files keep the order in which rows were received; records may be out of order after a merge.
+    order = np.argsort(rows["offset"].to_numpy(), kind="stable")
     offset, point, value, quality, offset_ms, version, time, appended = (
-        rows[name].to_numpy() for name in rows.column_names
+        rows[name].to_numpy()[order] for name in rows.column_names
     )
     firsts = np.flatnonzero(np.diff(offset, prepend=-1))
     for first, past in zip(firsts, np.append(firsts[1:], len(offset)), strict=True):
@@ -133,7 +134,7 @@ def last_revisions(
     Parameters
     ----------
     kept_as
-        ``windows`` or ``meter_intervals``.
+        ``windows``, ``long_windows`` or ``meter_intervals``.
     area, length
         Of the windows; ns.
     period

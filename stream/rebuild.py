@@ -20,6 +20,7 @@ import numpy.typing as npt
 from records.errors import RecordError
 from records.late import LateReadings
 from records.scada import ScadaFrame
+from records.time import floor_time
 from records.window import WindowBatch
 from stream.area import AreaSettings
 from stream.fold import Aggregates
@@ -49,14 +50,14 @@ class RawFrame:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Windows near each other, made again in one go.
+    """Long windows near each other, made again in one go with the short ones in them.
 
     Parameters
     ----------
     series
-        The series of each window, by its start (ns UTC), ascending.
+        The series of each long window, by its start (ns UTC), ascending.
     length
-        Length of the windows, ns.
+        Length of the long windows, ns.
     """
 
     series: dict[int, npt.NDArray[np.object_]]
@@ -113,7 +114,7 @@ def rebuilt_windows(
     heard: Sequence[int],
     input_offset: int,
 ) -> Iterator[WindowBatch]:
-    """Yield the wanted windows as they are with all readings, in order, at revision 1.
+    """Yield the wanted windows as they are with all readings, short and long, at revision 1.
 
     Parameters
     ----------
@@ -132,13 +133,12 @@ def rebuilt_windows(
     input_offset
         Of the last raw record that counts.
     """
-    length = wanted.length
     begin = wanted.start - settings.windows.settling
-    kept = replace(settings.windows, length=length, hot_retention=2**61, longest_gap=0)
-    windows = Windows(roster, kept)
+    windows = Windows(roster, replace(settings.windows, hot_retention=2**61, longest_gap=0))
     state = windows.initial()
     # Windows without a reading are made too, but for those before the beginning.
-    state.readings.update({start: Readings() for start in range(begin, wanted.end, length)})
+    every = range(begin, wanted.end, settings.windows.length)
+    state.readings.update({start: Readings() for start in every})
     for time in heard:
         if time < wanted.end:
             windows.hear(state, time, NEVER)
@@ -150,7 +150,7 @@ def rebuilt_windows(
         placed, _ = place_rows(roster, raw.frame, settings.bounds, raw.append_time)
         windows.add(state, placed.block.select(placed.block.time < wanted.end), NEVER)
     for batch, _ in windows.advance(state, wanted.end, input_offset):
-        names = wanted.series.get(batch.start)
+        names = wanted.series.get(floor_time(batch.start, wanted.length))
         if names is not None:
             yield _some(batch, np.isin(batch.series, names))
 

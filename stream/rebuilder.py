@@ -66,7 +66,15 @@ class Rebuilder:
         self._register = register
         self._settings = settings or AreaSettings()
         self._raw = topic_name(namespace, "scada.frame.v1")
-        self._windows = topic_name(namespace, "window.5min.v1")
+        windows = self._settings.windows
+        self._topics = {
+            windows.length: topic_name(namespace, "window.5min.v1"),
+            windows.long: topic_name(namespace, "window.15min.v1"),
+        }
+        self._kept_as = {
+            windows.length: HistoryClass.WINDOWS,
+            windows.long: HistoryClass.LONG_WINDOWS,
+        }
         self._rosters: dict[int, Roster] = {}
 
     def rebuild(self, late: LateReadings) -> list[Outgoing]:
@@ -86,9 +94,10 @@ class Rebuilder:
         for batch in rebuilt_windows(
             roster, self._settings, wanted, frames, heard, late.input_offset
         ):
-            changed = revised(batch, recorded.get(batch.start, RecordedWindows.none()))
+            key = batch.length, batch.start
+            changed = revised(batch, recorded.get(key, RecordedWindows.none()))
             if changed is not None:
-                yield window_record(self._windows, changed, None, known=late.known)
+                yield window_record(self._topics[batch.length], changed, None, known=late.known)
 
     def _readings(
         self, roster: Roster, late: LateReadings, wanted: Wanted
@@ -114,24 +123,23 @@ class Rebuilder:
         for frame, append_time in raw_frames(self._historian, query, points):
             yield RawFrame(frame, append_time)
 
-    def _recorded(self, late: LateReadings, wanted: Wanted) -> dict[int, RecordedWindows]:
-        names = np.unique(np.concatenate(list(wanted.series.values())))
-        rows = last_revisions(
-            self._historian,
-            HistoryClass.WINDOWS,
-            late.area,
-            late.length,
-            (wanted.start, wanted.end),
-            names.tolist(),
-            late.input_offset,
-        )
-        starts = rows["start"].to_numpy()
-        firsts = np.flatnonzero(np.diff(starts, prepend=-1))
-        pasts = np.append(firsts[1:], len(starts))
-        return {
-            int(starts[first]): _recorded_window(rows.slice(first, past - first))
-            for first, past in zip(firsts, pasts, strict=True)
-        }
+    def _recorded(
+        self, late: LateReadings, wanted: Wanted
+    ) -> dict[tuple[int, int], RecordedWindows]:
+        """What stands of the windows, by length and start."""
+        names = np.unique(np.concatenate(list(wanted.series.values()))).tolist()
+        period = wanted.start, wanted.end
+        found = {}
+        for length, kept_as in self._kept_as.items():
+            rows = last_revisions(
+                self._historian, kept_as, late.area, length, period, names, late.input_offset
+            )
+            starts = rows["start"].to_numpy()
+            firsts = np.flatnonzero(np.diff(starts, prepend=-1))
+            for first, past in zip(firsts, np.append(firsts[1:], len(starts)), strict=True):
+                inside = rows.slice(first, past - first)
+                found[length, int(starts[first])] = _recorded_window(inside)
+        return found
 
 
 def _recorded_window(rows: pa.Table) -> RecordedWindows:

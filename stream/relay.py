@@ -22,7 +22,7 @@ from stream.stage import Outcome, Scope
 __all__ = ["RelayStage", "RelayedWriter"]
 
 _FOR = "gc_for"
-_PASSED_ON = ("window.5min.v1", "meter.interval.v1")
+_PASSED_ON = ("window.5min.v1", "window.15min.v1", "meter.interval.v1")
 
 
 class RelayedWriter:

@@ -131,8 +131,12 @@ class RebuildService:
         self._late = topic_name(namespace, "window.late.v1")
         self._raw = topic_name(namespace, "scada.frame.v1")
         self._windows = topic_name(namespace, "window.5min.v1")
+        self._long = topic_name(namespace, "window.15min.v1")
         self._dead = topic_name(namespace, "dead-letter.v1")
-        self._kept_as = {self._windows: HistoryClass.WINDOWS}
+        self._kept_as = {
+            self._windows: HistoryClass.WINDOWS,
+            self._long: HistoryClass.LONG_WINDOWS,
+        }
         self._next: dict[int, int] = {}
         self._answers: dict[int, _Answer] = {}
         self.event_time: int | None = None
@@ -158,7 +162,8 @@ class RebuildService:
         return answered
 
     def _begin(self, place: Partition) -> int:
-        kept = self._checkpoints.load(f"{_NAME}.{place.number}")
+        name = f"{_NAME}.{place.number}"
+        kept = self._checkpoints.load_all([name]).get(name)
         begin = self._reader.begin_offset(place)
         if kept is None:
             return begin
@@ -181,7 +186,7 @@ class RebuildService:
     def _done(self, place: Partition) -> None:
         self._next[place.number] += 1
         tree = {"offsets": [(place.topic, place.number, self._next[place.number])], "state": None}
-        self._checkpoints.save(f"{_NAME}.{place.number}", pack(tree))
+        self._checkpoints.save(f"{_NAME}.{place.number}", pack(tree), (), {})
 
     def _answer(self, record: LogRecord) -> bool:
         """Answer a request; False while the historian lacks what it takes."""
@@ -215,9 +220,12 @@ class RebuildService:
         reached = self._historian.manifest().next_offsets()
         if reached.get(Partition(self._raw, late.area), 0) <= late.input_offset:
             return False
-        windows = Partition(self._windows, late.area)
-        first = first_made_of(self._reader, windows, late.input_offset)
-        return first is not None and reached.get(windows, 0) > first
+        for topic in (self._windows, self._long):
+            place = Partition(topic, late.area)
+            first = first_made_of(self._reader, place, late.input_offset)
+            if first is None or reached.get(place, 0) <= first:
+                return False
+        return True
 
 
 def first_made_of(reader: LogReader, place: Partition, input_offset: int) -> int | None:

@@ -77,7 +77,8 @@ def written_by(role: str, run: RunFile, scenario: Scenario) -> list[Partition]:
     space, areas = run.settings.namespace, range(len(scenario.register.areas))
     if role == "processor":
         by_area = (
-            "scada.view.v1", "window.5min.v1", "window.late.v1", "meter.interval.v1", "finding.v1",
+            "scada.view.v1", "window.5min.v1", "window.15min.v1", "window.late.v1",
+            "meter.interval.v1", "finding.v1",
         )  # fmt: skip
         names = [(name, area) for name in by_area for area in areas]
         return [Partition(topic_name(space, n), a) for n, a in (*names, ("dead-letter.v1", 0))]

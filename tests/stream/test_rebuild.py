@@ -33,6 +33,7 @@ from stream.roster import Roster
 from tests.stream.conftest import T0, WINDOWS, Feed
 
 LATE = topic_name("test", "window.late.v1")
+LONG = topic_name("test", "window.15min.v1")
 HOT = replace(AreaSettings().windows, hot_retention=HOUR)
 SETTINGS = replace(AreaSettings(), windows=HOT)
 COLUMNS = list(Aggregates.__slots__)
@@ -48,24 +49,26 @@ def told(outcomes: Sequence[Outgoing]) -> list[tuple[int, str]]:
     ]
 
 
-def standing(batches: Sequence[WindowBatch]) -> dict[tuple[str, int], tuple[Any, ...]]:
-    """Revision and numbers of each series and window, of its highest revision."""
-    stands: dict[tuple[str, int], tuple[Any, ...]] = {}
+def standing(batches: Sequence[WindowBatch]) -> dict[tuple[str, int, int], tuple[Any, ...]]:
+    """Revision and numbers of each series, start and length, of its highest revision."""
+    stands: dict[tuple[str, int, int], tuple[Any, ...]] = {}
     for batch in batches:
         for row, name in enumerate(batch.series):
             numbers = tuple(repr(getattr(batch, column)[row]) for column in COLUMNS)
-            before = stands.get((name, batch.start), (0,))
+            key = name, batch.start, batch.length
+            before = stands.get(key, (0,))
             if batch.revision[row] > before[0]:
-                stands[name, batch.start] = (int(batch.revision[row]), numbers)
+                stands[key] = (int(batch.revision[row]), numbers)
     return stands
 
 
-def recorded(batches: Sequence[WindowBatch], start: int) -> RecordedWindows:
+def recorded(batches: Sequence[WindowBatch], like: WindowBatch) -> RecordedWindows:
     """What a historian of these batches would answer."""
     rows: dict[str, tuple[int, WindowBatch, int]] = {}
     for batch in batches:
         for row, name in enumerate(batch.series):
-            if batch.start == start and batch.revision[row] > rows.get(name, (0,))[0]:
+            same = (batch.start, batch.length) == (like.start, like.length)
+            if same and batch.revision[row] > rows.get(name, (0,))[0]:
                 rows[name] = (int(batch.revision[row]), batch, row)
     columns = {c: np.array([getattr(b, c)[r] for _, b, r in rows.values()]) for c in COLUMNS}
     return RecordedWindows(
@@ -112,7 +115,7 @@ def rebuild(
 ) -> list[WindowBatch]:
     """Every window batch, those made again for each request among them."""
     roster = Roster(PointRegister(points), 0)
-    batches = [decode_window(o.value) for o in outcomes if o.topic == WINDOWS]
+    batches = [decode_window(o.value) for o in outcomes if o.topic in (WINDOWS, LONG)]
     again: list[WindowBatch] = []
     for outcome in outcomes:
         if outcome.topic != LATE:
@@ -122,7 +125,7 @@ def rebuild(
         for wanted in wanted_of(late, settings.windows.settling):
             frames, heard = raw_frames(records, roster, wanted, settings, late.input_offset)
             made = rebuilt_windows(roster, settings, wanted, frames, heard, late.input_offset)
-            changed = [revised(batch, recorded(before, batch.start)) for batch in made]
+            changed = [revised(batch, recorded(before, batch)) for batch in made]
             again += [batch for batch in changed if batch is not None]
     return batches + again
 
@@ -164,7 +167,11 @@ def test_a_reading_hours_late_changes_its_window_as_if_it_had_come_in_time(
     }
     # The value of point 2 stood before and after, but a reading counts.
     again = {key for key, (revision, _) in found.items() if revision == 2}
-    assert again == {("load:1 p_mw", T0 + HOUR), ("load:2 p_mw", T0 + HOUR)}
+    assert again == {
+        (f"load:{number} p_mw", T0 + HOUR, length)
+        for number in (1, 2)
+        for length in (5 * MINUTE, 15 * MINUTE)
+    }
 
 
 def test_a_burst_of_late_readings_is_one_request_when_the_next_window_closes(
@@ -179,8 +186,9 @@ def test_a_burst_of_late_readings_is_one_request_when_the_next_window_closes(
     late = decode_late(request.value)
     assert (late.area, late.input_offset, late.metered) == (0, 32, False)
     assert late.known == T0 + 18_310 * SECOND
-    # Its own window, and the nine after it, which begin with what it leaves behind.
-    assert ((late.start - T0) // MINUTE).tolist() == list(range(60, 110, 5))
+    # Its own quarter of an hour, and the three after it, which begin with what it leaves behind.
+    assert ((late.start - T0) // MINUTE).tolist() == [60, 75, 90, 105]
+    assert late.length == 15 * MINUTE
     assert set(late.series) == {"load:1 p_mw"}
 
 
@@ -191,10 +199,10 @@ def test_windows_still_in_memory_are_told_when_they_have_left_it(
     records.append(feed.frame(30, [(1, 11.0)], append_s=3930))
     records += [feed.tick(at) for at in range(4000, 8000, 60)]
     outcomes = run(area_stage([point(1)], SETTINGS), records)
-    assert told(outcomes) == [(start, "load:1 p_mw") for start in range(0, 50, 5)]
+    assert told(outcomes) == [(start, "load:1 p_mw") for start in (0, 15, 30, 45)]
     requests = [decode_late(o.value) for o in outcomes if o.topic == LATE]
     for request in requests:
-        assert request.start.max() + 5 * MINUTE <= request.known - HOUR
+        assert request.start.max() + 15 * MINUTE <= request.known - HOUR
 
 
 def test_a_request_carries_the_watermark_and_the_state_survives_a_checkpoint(
@@ -236,7 +244,7 @@ def test_a_window_before_the_first_one_is_made_at_revision_one(
     sent.append(feed.frame(30, [(1, 40.0)], append_s=18_000))
     sent += [feed.tick(18_400)]
     found = standing(life([point(1)], sent))
-    revision, numbers = found["load:1 p_mw", T0]
+    revision, numbers = found["load:1 p_mw", T0, 5 * MINUTE]
     assert revision == 1
     assert numbers[0] == repr(np.float64(40.0))
 
@@ -252,7 +260,7 @@ def test_a_point_by_exception_keeps_the_value_it_told_hours_before(
     sent.append(feed.tick(6 * 3600 + 330))
     found = standing(life(points, sent))
     start = T0 + 4 * HOUR
-    revision, numbers = found["load:2 p_mw", start]
+    revision, numbers = found["load:2 p_mw", start, 5 * MINUTE]
     assert revision == 2
     assert numbers[0] == repr(np.float64((60 * 70 + 240 * 90) / 300))
 
@@ -273,6 +281,7 @@ SHORT = replace(
     windows=replace(
         AreaSettings().windows,
         length=MINUTE,
+        long=3 * MINUTE,
         hot_retention=3 * MINUTE,
         exception_reach=15 * MINUTE,
         fold=replace(

@@ -37,11 +37,11 @@ from stream.runner import RunnerOptions, run_stages
 
 T0 = parse_time("2014-11-10T00:00:00Z")
 SPACE = "late"
-FRAMES, WINDOWS, LATE, REBUILT, DEAD = (
+FRAMES, WINDOWS, LONG, LATE, REBUILT, DEAD = (
     topic_name(SPACE, name)
     for name in (
-        "scada.frame.v1", "window.5min.v1", "window.late.v1", "window.rebuilt.v1",
-        "dead-letter.v1",
+        "scada.frame.v1", "window.5min.v1", "window.15min.v1", "window.late.v1",
+        "window.rebuilt.v1", "dead-letter.v1",
     )
 )  # fmt: skip
 SETTINGS = replace(
@@ -86,7 +86,7 @@ class World:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.gateway = EmbeddedLogWriter(directory / "log")
-        for topic in (FRAMES, WINDOWS, LATE, REBUILT):
+        for topic in (FRAMES, WINDOWS, LONG, LATE, REBUILT):
             self.gateway.claim(topic, [0])
         self.gateway.close()
         self.reader = EmbeddedLogReader(directory / "log")
@@ -134,9 +134,11 @@ class World:
     def all(self, topic: str, number: int = 0) -> Sequence[LogRecord]:
         return self.reader.read(Partition(topic, number), 0, 100_000)
 
-    def standing(self) -> dict[tuple[int, str], tuple[int, float]]:
+    def standing(
+        self, kept_as: HistoryClass = HistoryClass.WINDOWS
+    ) -> dict[tuple[int, str], tuple[int, float]]:
         """Revision and mean of each window (minutes after T0) and series."""
-        rows = self.historian.as_of(HistoryClass.WINDOWS, 0, 2**62)
+        rows = self.historian.as_of(kept_as, 0, 2**62)
         start = (rows["valid_time"].cast("int64").to_numpy() - T0) // MINUTE
         names = rows["series"].to_pylist()
         stands = zip(rows["version"].to_pylist(), rows["value"].to_pylist(), strict=True)
@@ -177,6 +179,7 @@ def test_scans_hours_late_are_in_their_windows_in_the_end(world: World, tmp_path
     calm.process()
     calm.record()
     stands, expected = world.standing(), calm.standing()
+    long, expected_long = (w.standing(HistoryClass.LONG_WINDOWS) for w in (world, calm))
     calm.close()
     assert {key: mean for key, (_, mean) in stands.items()} == {
         key: mean for key, (_, mean) in expected.items()
@@ -184,6 +187,15 @@ def test_scans_hours_late_are_in_their_windows_in_the_end(world: World, tmp_path
     changed = {key for key in before if before[key] != stands[key]}
     assert {start for start, _ in changed} == set(range(60, 120, 5))
     assert {stands[key][0] for key in changed} == {2}
+    assert {key: mean for key, (_, mean) in long.items()} == {
+        key: mean for key, (_, mean) in expected_long.items()
+    }
+    assert {start for (start, _), (revision, _) in long.items() if revision == 2} == {
+        60,
+        75,
+        90,
+        105,
+    }
     assert world.rebuild() == 0
     assert world.rebuilds.waiting == 0
 
