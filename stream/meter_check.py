@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from records.time import DAY, MINUTE
 from records.window import WindowBatch
 
 __all__ = ["CheckLimits", "CheckState", "check_against_scada"]
+
+_Interval: TypeAlias = tuple[int, int]
+"""Start and length, ns UTC and ns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,8 @@ class CheckState:
     def __init__(self) -> None:
         self._names: list[str] = []
         self._place: dict[str, int] = {}
-        self._metered: dict[int, _Means] = {}
-        self._scada: dict[int, _Means] = {}
+        self._metered: dict[_Interval, _Means] = {}
+        self._scada: dict[_Interval, _Means] = {}
 
     def take(
         self,
@@ -85,7 +88,7 @@ class CheckState:
     ) -> npt.NDArray[np.int64]:
         """Keep what is new in a batch and return its columns; NaN where not `known`."""
         side = self._metered if metered else self._scada
-        means = side.setdefault(batch.start, _Means.empty(batch.length))
+        means = side.setdefault((batch.start, batch.length), _Means.empty(batch.length))
         powers = np.isfinite(batch.energy_mwh) | metered
         columns = np.array([self._column(name) for name in batch.series[powers]], np.int64)
         means.widen(len(self._names))
@@ -95,18 +98,20 @@ class CheckState:
         means.mean[columns] = np.where(known, batch.mean, np.nan)[powers][newer]
         return columns
 
-    def periods_of(self, window: int) -> list[int]:
-        """Return the starts of the metered periods that hold the window that starts then."""
-        return [s for s, means in self._metered.items() if s <= window < s + means.length]
+    def periods_of(self, window: int) -> list[_Interval]:
+        """Return the metered periods that hold the window that starts then."""
+        return [(s, length) for s, length in self._metered if s <= window < s + length]
 
     def compare(
-        self, start: int, columns: npt.NDArray[np.int64], limits: CheckLimits
+        self, interval: _Interval, columns: npt.NDArray[np.int64], limits: CheckLimits
     ) -> list[Finding]:
         """Compare some series over one metered period."""
-        metered = self._metered[start]
+        start, length = interval
+        metered = self._metered[interval]
         if start % limits.window or metered.length % limits.window:
             return []
-        parts = [self._scada.get(at) for at in range(start, start + metered.length, limits.window)]
+        within = range(start, start + length, limits.window)
+        parts = [self._scada.get((at, limits.window)) for at in within]
         windows = [part for part in parts if part is not None]
         if len(windows) < len(parts):
             return []
@@ -119,7 +124,7 @@ class CheckState:
         limit = limits.apart_mw + limits.apart_share * np.abs(meter)
         apart = comparable & (np.abs(meter - scada) > limit)
         new = apart & ~metered.apart[columns]
-        before = self._metered.get(start - metered.length)
+        before = self._metered.get((start - length, length))
         if before is not None:
             before.widen(n_series)
             new &= ~before.apart[columns]
@@ -138,8 +143,8 @@ class CheckState:
     def forget(self, before: int) -> None:
         """Drop intervals that start before `before` (ns UTC)."""
         for side in (self._metered, self._scada):
-            for start in [start for start in side if start < before]:
-                del side[start]
+            for key in [key for key in side if key[0] < before]:
+                del side[key]
 
     def _column(self, name: str) -> int:
         place = self._place.get(name)
@@ -162,8 +167,8 @@ class CheckState:
         state = cls()
         state._names = list(tree["names"])
         state._place = {name: place for place, name in enumerate(state._names)}
-        state._metered = {start: _Means(*columns) for start, *columns in tree["metered"]}
-        state._scada = {start: _Means(*columns) for start, *columns in tree["scada"]}
+        state._metered = {(start, c[0]): _Means(*c) for start, *c in tree["metered"]}
+        state._scada = {(start, c[0]): _Means(*c) for start, *c in tree["scada"]}
         return state
 
 
@@ -181,29 +186,29 @@ def check_against_scada(
     intervals, windows
         What became known up to `now` (ns UTC), in the order of their logs.
     """
-    touched: dict[int, list[npt.NDArray[np.int64]]] = {}
+    touched: dict[_Interval, list[npt.NDArray[np.int64]]] = {}
     for batch in intervals:
         columns = state.take(batch, np.isfinite(batch.mean), metered=True)
         if len(columns):
-            touched.setdefault(batch.start, []).append(columns)
+            touched.setdefault((batch.start, batch.length), []).append(columns)
     moved: dict[int, list[npt.NDArray[np.int64]]] = {}
     for batch in windows:
         columns = state.take(batch, batch.imputed_share <= limits.imputed_share, metered=False)
         if len(columns):
             moved.setdefault(batch.start, []).append(columns)
     for window, parts in moved.items():
-        for start in state.periods_of(window):
-            touched.setdefault(start, []).extend(parts)
+        for interval in state.periods_of(window):
+            touched.setdefault(interval, []).extend(parts)
     findings = []
-    for start in sorted(touched):
-        columns = np.unique(np.concatenate(touched[start]))
-        findings += state.compare(start, columns, limits)
+    for interval in sorted(touched):
+        columns = np.unique(np.concatenate(touched[interval]))
+        findings += state.compare(interval, columns, limits)
     state.forget(now - limits.keep)
     return findings
 
 
-def _dump(side: Mapping[int, _Means]) -> Tree:
+def _dump(side: Mapping[_Interval, _Means]) -> Tree:
     return [
         [start, means.length, means.revision, means.mean, means.apart]
-        for start, means in side.items()
+        for (start, _), means in side.items()
     ]

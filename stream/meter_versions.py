@@ -24,7 +24,10 @@ __all__ = ["Accepted", "MeterVersions", "Standing"]
 
 @dataclass(slots=True)
 class Standing:
-    """The versions of one period start that stand; arrays of shape (n_meters,)."""
+    """What stands of one period: versions and net energies; arrays of shape (n_meters,).
+
+    `net_mwh` is withdrawal less injection, NaN where nothing stands or the reading was withdrawn.
+    """
 
     period: int
     run: npt.NDArray[np.int64]
@@ -32,6 +35,7 @@ class Standing:
     document_revision: npt.NDArray[np.int64]
     document: npt.NDArray[np.int64]
     revision: npt.NDArray[np.int32]
+    net_mwh: npt.NDArray[np.float64]
 
     @classmethod
     def empty(cls, n_meters: int, period: int) -> Standing:
@@ -44,6 +48,7 @@ class Standing:
             before.copy(),
             before.copy(),
             np.zeros(n_meters, np.int32),
+            np.full(n_meters, np.nan),
         )
 
     def widened(self, n_meters: int) -> Standing:
@@ -85,7 +90,8 @@ class MeterVersions:
     def __init__(self) -> None:
         self.meters: list[str] = []
         self._place: dict[str, int] = {}
-        self._standing: dict[int, Standing] = {}
+        self._standing: dict[tuple[int, int], Standing] = {}
+        self._lengths: set[int] = set()
 
     def take(self, document: MeterDocument) -> list[Accepted]:
         """Take a document in and return what it changed, by period start.
@@ -102,12 +108,7 @@ class MeterVersions:
         _refuse_contradiction(document, meter, start, net)
         starts = np.unique(start).tolist()
         for moment in starts:
-            kept = self._standing.get(moment)
-            if kept is not None and kept.period != document.period:
-                raise RecordError(
-                    Reason.SCHEMA_MISMATCH,
-                    f"periods of {document.period} ns where {kept.period} ns came before",
-                )
+            self._refuse_other_length(document, moment, meter[start == moment])
         accepted = []
         for moment in starts:
             inside = start == moment
@@ -118,8 +119,28 @@ class MeterVersions:
 
     def forget(self, before: int) -> None:
         """Drop periods that start before `before` (ns UTC)."""
-        for start in [start for start in self._standing if start < before]:
-            del self._standing[start]
+        for key in [key for key in self._standing if key[0] < before]:
+            del self._standing[key]
+
+    def standing(self, start: int, period: int) -> Standing | None:
+        """Return what stands of a period; None where nothing was ever said about it."""
+        kept = self._standing.get((start, period))
+        return None if kept is None else kept.widened(len(self.meters))
+
+    def periods(self) -> list[tuple[int, int]]:
+        """Return start and length of every period that is kept, ns UTC and ns."""
+        return list(self._standing)
+
+    def _refuse_other_length(
+        self, document: MeterDocument, start: int, meter: npt.NDArray[np.int64]
+    ) -> None:
+        for period in self._lengths - {document.period}:
+            known = self.standing(start, period)
+            if known is not None and (known.revision[meter] > 0).any():
+                raise RecordError(
+                    Reason.SCHEMA_MISMATCH,
+                    f"periods of {document.period} ns where {period} ns came before",
+                )
 
     def _columns(
         self, document: MeterDocument
@@ -152,8 +173,10 @@ class MeterVersions:
         meter: npt.NDArray[np.int64],
         net: npt.NDArray[np.float64],
     ) -> Accepted | None:
-        standing = self._standing.get(start) or Standing.empty(0, document.period)
-        standing = self._standing[start] = standing.widened(len(self.meters))
+        place = (start, document.period)
+        self._lengths.add(document.period)
+        standing = self._standing.get(place) or Standing.empty(0, document.period)
+        standing = self._standing[place] = standing.widened(len(self.meters))
         digest = blake2b(document.document.encode(), digest_size=8).digest()
         key = (
             document.run,
@@ -178,8 +201,13 @@ class MeterVersions:
         for ours, theirs in zip(key, columns, strict=True):
             theirs[chosen] = ours
         standing.revision[chosen] += 1
+        standing.net_mwh[chosen] = net[higher][unique]
         return Accepted(
-            start, standing.period, chosen, net[higher][unique], standing.revision[chosen].copy()
+            start,
+            standing.period,
+            chosen,
+            standing.net_mwh[chosen].copy(),
+            standing.revision[chosen].copy(),
         )
 
     def dump(self) -> Tree:
@@ -189,7 +217,7 @@ class MeterVersions:
             "meters": list(self.meters),
             "standing": [
                 [start, [getattr(kept, name) for name in names]]
-                for start, kept in self._standing.items()
+                for (start, _), kept in self._standing.items()
             ],
         }
 
@@ -199,7 +227,10 @@ class MeterVersions:
         versions = cls()
         versions.meters = list(tree["meters"])
         versions._place = {name: place for place, name in enumerate(versions.meters)}
-        versions._standing = {start: Standing(*columns) for start, columns in tree["standing"]}
+        for start, columns in tree["standing"]:
+            kept = Standing(*columns)
+            versions._standing[start, kept.period] = kept
+            versions._lengths.add(kept.period)
         return versions
 
 

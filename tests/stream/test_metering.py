@@ -290,3 +290,38 @@ def test_what_finally_stands_does_not_depend_on_the_order_of_documents(
         return final
 
     assert stands([records[index] for index in order]) == stands(records)
+
+
+def test_meters_of_an_area_may_count_over_different_periods(document: Maker, run: Any) -> None:
+    records = [
+        document(HOUR, {"a": [(k * QUARTER, 1.0) for k in range(4)]}, name="quarters"),
+        document(HOUR, {"b": [(0, 4.4)]}, period=HOUR, name="hours"),
+        document(2 * DAY, {"a": [(0, 1.1)]}, run=1, name="quarters"),
+    ]
+    outcomes = run(MeteringStage("test"), records)
+    assert reasons(outcomes) == []
+    told = [
+        (b.start - T0, b.length, b.series.tolist(), b.revision.tolist())
+        for b in intervals(outcomes)
+    ]
+    assert told == [
+        *((k * QUARTER, QUARTER, ["a"], [1]) for k in range(4)),
+        (0, HOUR, ["b"], [1]),
+        (0, QUARTER, ["a"], [2]),
+    ]
+
+
+def test_meters_of_different_periods_are_each_compared_with_their_telemetry(
+    document: Maker, tick: Any, window: Maker, run: Any
+) -> None:
+    points = {"q": "load:1 p_mw", "h": "load:2 p_mw"}
+    stage = MeteringStage("test", MeteringSettings(points=points, check=CheckLimits()))
+    records = [
+        window(k * 5 * MINUTE, {"load:1 p_mw": 10.0, "load:2 p_mw": 10.0}) for k in range(12)
+    ]
+    records += [
+        document(HOUR, {"q": [(k * QUARTER, 2.5) for k in range(4)]}, name="quarters"),
+        document(HOUR, {"h": [(0, 15.0)]}, period=HOUR, name="hours"),
+        tick(HOUR + 1),
+    ]
+    assert [(f.point, f.observed) for f in findings(run(stage, records))] == [("load:2 p_mw", 15.0)]
