@@ -1,4 +1,4 @@
-"""The local hour and day type of a time, from a table made once: no zone look-up while running."""
+"""Local hours, day types and days, from a table made once: no zone look-up while running."""
 
 from __future__ import annotations
 
@@ -54,6 +54,34 @@ class LocalClock:
         if weekday == 6 or day in self._holidays:
             day_type = 2
         return 24 * day_type + within // HOUR
+
+    def day(self, time_ns: int) -> tuple[int, int]:
+        """Start and end (ns UTC) of the local day that holds `time_ns`, 23 to 25 hours apart.
+
+        A day begins when its date first comes up: at midnight, or later where the clock skips it.
+
+        >>> clock = LocalClock(UTC)
+        >>> clock.day(5 * HOUR) == (0, DAY)
+        True
+        """
+        date_number = (time_ns + self.offset(time_ns)) // DAY
+        # A clock put back over midnight shows yesterday's date again: today has begun all the same.
+        start, end = self._begin(date_number), self._begin(date_number + 1)
+        if end <= time_ns:
+            start, end = end, self._begin(date_number + 2)
+        return start, end
+
+    def _begin(self, date_number: int) -> int:
+        """First time (ns UTC) at which the local date is `date_number` days from 1970 or later."""
+        midnight = date_number * DAY
+        first = max(bisect_right(self._starts, midnight - 2 * DAY) - 1, 0)
+        for place in range(first, len(self._starts)):
+            begun = midnight - self._offsets[place]
+            if place:
+                begun = max(begun, self._starts[place])
+            if place + 1 == len(self._starts) or begun < self._starts[place + 1]:
+                return begun
+        raise AssertionError("the last period has no end")
 
 
 def _offset_table(timezone: tzinfo) -> tuple[list[int], list[int]]:
