@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from records.log import Outgoing
 from records.state import NetworkState, Removal, state_record
-from records.time import DAY
+from records.time import DAY, MINUTE
 from records.window import WindowBatch, window_record
 from storage.historian import Historian
 from storage.historian_classes import HistoryClass
@@ -25,8 +25,9 @@ __all__ = ["state_records", "window_records"]
 
 _NO_OFFSET = -1
 _WINDOWS = """
-    SELECT *, epoch_ns(valid_time) AS start, epoch_ns(available_at) AS known FROM windows
+    SELECT *, epoch_ns(valid_time) AS start, epoch_ns(available_at) AS known FROM {name}
     WHERE epoch_ns(available_at) >= ? AND epoch_ns(available_at) < ? AND "partition" >= 0
+      AND length_ns = ?
     ORDER BY "partition", "offset", series
 """
 _STATES = """
@@ -38,17 +39,31 @@ _LATEST = 30 * DAY
 """Revisions of windows older than this are left out."""
 
 
-def window_records(historian: Historian, topic: str, start: int, end: int) -> Iterator[Outgoing]:
+def window_records(
+    historian: Historian,
+    topic: str,
+    start: int,
+    end: int,
+    *,
+    kept_as: HistoryClass = HistoryClass.WINDOWS,
+    length: int = 5 * MINUTE,
+) -> Iterator[Outgoing]:
     """Yield the window batches that became known in ``[start, end)`` (ns UTC).
 
     They are whole but for the offset of the input that closed them: it has no meaning in a
     replay's own log.
+
+    Parameters
+    ----------
+    topic
+        Full name of the topic that they go to.
+    kept_as, length
+        Their class, and the length of the windows, ns.
     """
+    query = _WINDOWS.format(name=kept_as.value)
     for since in range(start, end, DAY):
         until = min(since + DAY, end)
-        rows = historian.sql_within(
-            HistoryClass.WINDOWS, since - _LATEST, until, _WINDOWS, [since, until]
-        )
+        rows = historian.sql_within(kept_as, since - _LATEST, until, query, [since, until, length])
         area, offset = (rows[name].to_numpy() for name in ("partition", "offset"))
         new = (np.diff(area, prepend=-1) != 0) | (np.diff(offset, prepend=-1) != 0)
         firsts = np.flatnonzero(new)

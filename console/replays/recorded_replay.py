@@ -295,6 +295,7 @@ def _compared(
     both = was, now
     for name, kept_as in (
         ("window", HistoryClass.WINDOWS),
+        ("long window", HistoryClass.LONG_WINDOWS),
         ("meter interval", HistoryClass.METER_INTERVALS),
     ):
         found = ProductDifferences(name)

@@ -15,10 +15,11 @@ from console.services.run_file import RunFile
 from records.envelope import watermark_of
 from records.log import LogReader, LogWriter, Partition
 from records.state import STATE_TYPE
-from records.time import HOUR
+from records.time import HOUR, MINUTE
 from records.topics import topic_name
 from records.window import WINDOW_TYPE
 from storage.historian import Historian
+from storage.historian_classes import HistoryClass
 from storage.historian_derived import state_records, window_records
 from stream.keeper import Outlet
 from stream.replay_log import first_tick_time, offset_at
@@ -28,6 +29,8 @@ __all__ = ["Opening", "OpeningOutlet", "fill_before", "find_opening"]
 
 
 _LEAST_WARM_UP = HOUR
+_LONGEST_DAY = 25 * HOUR
+"""What is not over yet is made of quarters of an hour as old as that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +90,20 @@ def fill_before(opening: Opening, run: RunFile, writer: LogWriter, namespace: st
     if opening.known_by is None:
         return
     windows, states = (topic_name(namespace, n) for n in ("window.5min.v1", "network.state.v1"))
+    quarters = topic_name(namespace, "window.15min.v1")
     until = opening.known_by + 1
     with Historian(run.directory / "historian") as historian:
         writer.append(window_records(historian, windows, run.start, until))
+        writer.append(
+            window_records(
+                historian,
+                quarters,
+                max(run.start, until - _LONGEST_DAY),
+                until,
+                kept_as=HistoryClass.LONG_WINDOWS,
+                length=15 * MINUTE,
+            )
+        )
         writer.append(state_records(historian, states, run.start, until))
     writer.flush()
 

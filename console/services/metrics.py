@@ -20,6 +20,7 @@ SERVICES = (
     "forecast",
     "alarms",
     "rebuild",
+    "rollup",
 )
 """In the order of their ports, from the first one up; further workers come after them all."""
 

@@ -67,7 +67,7 @@ class Pipeline:
     def workers(self) -> tuple[str, ...]:
         """Names of the services that run stages."""
         if self._uses_kafka:
-            return ("area", "metering", "estimation", "alarms", "forecast")
+            return ("area", "metering", "rollup", "estimation", "alarms", "forecast")
         return ("processor", "forecaster")
 
     def start_servers(self) -> None:

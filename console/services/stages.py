@@ -23,12 +23,13 @@ from stream.imputation import FillLimits
 from stream.meter_check import CheckLimits
 from stream.metering import MeteringSettings, MeteringStage
 from stream.relay import RelayStage
+from stream.rollup import RollupStage
 from stream.stage import Stage
 
 __all__ = ["STAGES_OF", "area_settings", "slots_of", "stage_named", "written_by"]
 
 STAGES_OF: dict[str, tuple[str, ...]] = {
-    "processor": ("area", "relay", "metering"),
+    "processor": ("area", "relay", "metering", "rollup"),
     "forecaster": ("estimation", "alarms", "forecast"),
 }
 """Stages that share a process over the embedded log; over Kafka each has its own, and no relay."""
@@ -46,6 +47,8 @@ def stage_named(name: str, run: RunFile, scenario: Scenario) -> Stage[Any]:
         return RelayStage(space)
     if name == "metering":
         return MeteringStage(space, MeteringSettings(check=CheckLimits()))
+    if name == "rollup":
+        return RollupStage(space, scenario.clock)
     if name == "estimation":
         return EstimationStage(space, scenario.network, scenario.register)
     if name == "alarms":
@@ -76,10 +79,13 @@ def written_by(role: str, run: RunFile, scenario: Scenario) -> list[Partition]:
     """Partitions of the embedded log that a process fills."""
     space, areas = run.settings.namespace, range(len(scenario.register.areas))
     if role == "processor":
+        windows = ("5min", "15min", "30min", "60min", "day", "late")
         by_area = (
-            "scada.view.v1", "window.5min.v1", "window.15min.v1", "window.late.v1",
-            "meter.interval.v1", "finding.v1",
-        )  # fmt: skip
+            "scada.view.v1",
+            *(f"window.{length}.v1" for length in windows),
+            "meter.interval.v1",
+            "finding.v1",
+        )
         names = [(name, area) for name in by_area for area in areas]
         return [Partition(topic_name(space, n), a) for n, a in (*names, ("dead-letter.v1", 0))]
     single = ("network.state.v1", "network.alarm.v1", "forecast.v1", "monitor.rupture.v1")

@@ -31,6 +31,7 @@ class Role(StrEnum):
     KAFKA = "kafka"
     AREA = "area"
     METERING = "metering"
+    ROLLUP = "rollup"
     ESTIMATION = "estimation"
     ALARMS = "alarms"
     FORECAST = "forecast"
@@ -49,7 +50,7 @@ _SERVICES: dict[Role, tuple[str, str]] = {
     Role.KAFKA: ("console.services.kafka_service", "hold_kafka"),
 }
 
-_STAGES = (Role.AREA, Role.METERING, Role.ESTIMATION, Role.ALARMS, Role.FORECAST)
+_STAGES = (Role.AREA, Role.METERING, Role.ROLLUP, Role.ESTIMATION, Role.ALARMS, Role.FORECAST)
 """Faust workers, of which there may be several each."""
 
 _HOLDERS = (Role.REDIS, Role.KAFKA)
@@ -65,7 +66,7 @@ def worker(
 ) -> None:
     """Run one service of a run until SIGTERM.
 
-    Of area, metering, estimation, alarms and forecast there may be several workers over one
+    Of area, metering, rollup, estimation, alarms and forecast there may be several workers over one
     Kafka; each needs an --instance of its own, and keeps it when it is started again.
     """
     from console.services.heartbeat import instance_name

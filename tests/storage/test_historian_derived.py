@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from records.state import decode_state
-from records.time import HOUR, MINUTE
+from records.time import DAY, HOUR, MINUTE
 from records.window import decode_window
 from storage.historian import Historian
+from storage.historian_classes import HistoryClass
 from storage.historian_derived import state_records, window_records
 from storage.historian_writer import HistorianWriter
 from storage.recorder import Recorder
@@ -54,6 +55,22 @@ def test_batches_come_back_whole_and_in_the_order_of_each_partition(historian):
 def test_only_what_was_known_in_the_period_comes_back(historian):
     found = window_records(historian, made.WINDOWS, T0 + 5 * MINUTE, T0 + 10 * MINUTE)
     assert [decode_window(record.value).start for record in found] == [T0, T0]
+
+
+def test_windows_of_another_length_come_back_by_their_class(tmp_path):
+    quarter, long = 15 * MINUTE, HistoryClass.LONG_WINDOWS
+    sent = made.window(T0, [2.0, 3.0], length=quarter, topic=made.QUARTERS)
+    with HistorianWriter(tmp_path) as writer:
+        recorder = Recorder(writer)
+        recorder.take([logged(sent), logged(made.window(T0, [9.0]))])
+        recorder.take([logged(made.window(T0, [5.0], length=HOUR, topic=made.HOURS))])
+        recorder.flush()
+    with Historian(tmp_path) as historian:
+        (found,) = window_records(
+            historian, made.QUARTERS, T0, T0 + DAY, kept_as=long, length=quarter
+        )
+    assert found.topic == made.QUARTERS
+    same(found, sent)
 
 
 def test_states_come_back_byte_for_byte(historian):

@@ -146,6 +146,8 @@ def test_a_whole_run_replayed_from_its_historian_differs_nowhere_and_sends_no_al
     found = counts(figures)
     # 1,168 points in 12 windows an hour, of which the last one is not closed yet.
     assert found["window"][0] >= 1168 * (12 * HOURS - 1)
+    # Four quarters an hour, two halves and the whole, without what is not closed yet.
+    assert found["long window"][0] >= 1168 * (7 * HOURS - 3)
     # 106 nodes, 48 hours, a mean and at least three quantiles, at every full hour.
     assert found["forecast"][0] >= 106 * 48 * 4 * HOURS
     assert figures["issues"] == HOURS
@@ -166,7 +168,8 @@ def test_a_replay_through_windows_makes_the_same_bytes_every_time(
     for _ in range(2):
         ended = replay("--source", "historian", "--namespace", "twice", "--through", "windows")
         assert ended.code == 0, ended.err
-        assert [row["product"] for row in ended.figures["compared"]] == ["window", "meter interval"]
+        products = [row["product"] for row in ended.figures["compared"]]
+        assert products == ["window", "long window", "meter interval"]
         assert counts(ended.figures)["window"][0] >= 1168 * (12 * HOURS - 1)
         assert ended.figures["differences_total"] == ended.figures["issues"] == 0
         root = directory / "replays" / "twice"
