@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import traceback
 
 import typer
+
+from storage.disk_full import MAKE_ROOM, is_disk_full
 
 __all__ = ["DEBUG_VARIABLE", "failed", "say"]
 
@@ -17,7 +20,9 @@ FAILED = 1
 
 def say(message: str) -> None:
     """Tell something on stderr."""
-    typer.echo(f"gridcast: {message}", err=True)
+    # The disk that the log file is on may be the one that is full.
+    with contextlib.suppress(OSError):
+        typer.echo(f"gridcast: {message}", err=True)
 
 
 def failed(error: Exception) -> int:
@@ -33,6 +38,9 @@ def failed(error: Exception) -> int:
         return BAD_INPUT
     if isinstance(error, _unavailable()):
         say(str(error))
+        return FAILED
+    if is_disk_full(error):
+        say(f"{error}; {MAKE_ROOM} when it is started again")
         return FAILED
     say(f"internal error: {type(error).__name__}: {error}")
     if not os.environ.get(DEBUG_VARIABLE):
@@ -57,6 +65,7 @@ def _unavailable() -> tuple[type[Exception], ...]:
     from console.services.local_kafka import KafkaUnavailableError
     from console.services.supervisor import ServiceDiedError
     from storage.kafka_log_reader import KafkaReadError
+    from storage.kafka_log_writer import KafkaWriteError
     from storage.redis_server import RedisUnavailableError
     from storage.writer_lock import WriterLockedError
 
@@ -65,6 +74,7 @@ def _unavailable() -> tuple[type[Exception], ...]:
         KafkaError,
         KafkaReadError,
         KafkaUnavailableError,
+        KafkaWriteError,
         RedisError,
         RedisUnavailableError,
         ServiceDiedError,

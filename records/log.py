@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 __all__ = [
     "LogReader",
     "LogRecord",
+    "LogUnavailableError",
     "LogWriter",
     "OffsetOutOfRangeError",
     "Outgoing",
@@ -74,6 +75,10 @@ class OffsetOutOfRangeError(LookupError):
             f"{partition.topic}/{partition.number}: offset {offset} is not in [{begin}, {end}]: "
             f"{why}; start again from {begin if offset < begin else end}, or restore the log"
         )
+
+
+class LogUnavailableError(OSError):
+    """The log does not answer now; nothing is lost, and it can be asked again later."""
 
 
 @runtime_checkable

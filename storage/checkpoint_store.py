@@ -74,12 +74,21 @@ class CheckpointStore:
             When the disk refuses; what was there before stays.
         """
         path, shelf = self._path(name), self._shelf(name)
-        if new:
-            shelf.mkdir(exist_ok=True)
-            for part, body in new.items():
-                self._write_beside(shelf / part, body).replace(shelf / part)
-            self._settle(shelf)
-        temporary = self._write_beside(path, write_checkpoint(data, parts))
+        added: list[Path] = []
+        try:
+            if new:
+                shelf.mkdir(exist_ok=True)
+                for part, body in new.items():
+                    if not (shelf / part).exists():
+                        added.append(shelf / part)
+                    self._write_beside(shelf / part, body).replace(shelf / part)
+                self._settle(shelf)
+            temporary = self._write_beside(path, write_checkpoint(data, parts))
+        except OSError:
+            # No checkpoint names them, and a full disk should not be kept full.
+            for part_file in added:
+                part_file.unlink(missing_ok=True)
+            raise
         named = self._named.get(name)
         if named is not None:
             past, before = named

@@ -84,11 +84,15 @@ def read_manifest(directory: Path) -> Manifest:
 def write_manifest(directory: Path, manifest: Manifest, *, durable: bool) -> None:
     """Replace the manifest: the one step that makes a commit."""
     temporary = directory / f".{_NAME}.tmp"
-    with temporary.open("wb") as file:
-        file.write(msgspec.json.encode(manifest))
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
+    try:
+        with temporary.open("wb") as file:
+            file.write(msgspec.json.encode(manifest))
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     temporary.replace(directory / _NAME)
     if durable:
         sync_directories([directory])

@@ -12,7 +12,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from kafka.errors import OffsetOutOfRangeError as KafkaOffsetOutOfRangeError
 
-from records.log import LogRecord, OffsetOutOfRangeError, Partition
+from records.log import LogRecord, LogUnavailableError, OffsetOutOfRangeError, Partition
 from storage.kafka_connection import KafkaConnection
 from storage.kafka_log_writer import MAX_RECORD_BYTES
 
@@ -23,7 +23,7 @@ _BUFFERED_RECORDS = 5_000
 _NS_PER_MS = 1_000_000
 
 
-class KafkaReadError(OSError):
+class KafkaReadError(LogUnavailableError):
     """Kafka did not answer; the message says what was asked."""
 
 
@@ -79,12 +79,12 @@ class KafkaLogReader:
 
     def topics(self) -> Sequence[str]:
         """Names of the topics there are, in order."""
-        return sorted(self._consumer.topics())
+        return sorted(self._known())
 
     def partitions(self, topic: str) -> Sequence[int]:
         """Partition numbers of a topic, ascending; empty when the topic does not exist."""
         # Asking for a topic that does not exist waits for it, so the list is looked at first.
-        if topic not in self._consumer.topics():
+        if topic not in self._known():
             return []
         return sorted(self._consumer.partitions_for_topic(topic) or ())
 
@@ -159,6 +159,12 @@ class KafkaLogReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _known(self) -> set[str]:
+        try:
+            return set(self._consumer.topics())
+        except KafkaError as error:
+            raise KafkaReadError(f"Kafka does not list its topics: {error!r}") from error
 
     def _offset(self, ask: Any, partition: Partition) -> int:
         where = TopicPartition(partition.topic, partition.number)

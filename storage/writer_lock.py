@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -47,8 +48,10 @@ class WriterLock:
                 f"{directory} already has a writer ({said}); one process writes it at a time: "
                 "stop that one first, or give this one a directory of its own"
             ) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, f"process {os.getpid()} {holder}".encode(), 0)
+        # The lock holds without the text, for which a full disk has no room.
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, f"process {os.getpid()} {holder}".encode(), 0)
 
     def close(self) -> None:
         """Let another writer in."""

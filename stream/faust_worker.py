@@ -22,6 +22,7 @@ from faust.auth import Credentials
 from faust.types import TP
 
 from records.log import Partition
+from storage.disk_full import MAKE_ROOM, is_disk_full
 from storage.kafka_connection import KafkaConnection
 from storage.kafka_log_reader import KafkaLogReader, record_from_kafka
 from storage.kafka_log_writer import MAX_RECORD_BYTES
@@ -173,7 +174,15 @@ class _Shell:
         return keep_checkpoints
 
     async def _checkpoint(self) -> None:
-        await self._commit(self._keeper.checkpoint())
+        try:
+            positions = self._keeper.checkpoint()
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            # The one before stays, and nothing is committed beyond it: only more is done again.
+            _logger.error("no_room_for_checkpoint", error=str(error), remedy=MAKE_ROOM)
+            return
+        await self._commit(positions)
 
     async def _commit(self, positions: Mapping[Partition, int]) -> bool:
         if not positions:

@@ -20,6 +20,7 @@ from typing import Any
 import structlog
 
 from records.log import LogReader, Partition
+from storage.disk_full import MAKE_ROOM, is_disk_full
 from stream.keeper import Checkpoints, Outlet, StageKeeper
 from stream.stage import Stage
 
@@ -118,7 +119,7 @@ def run_stages(
         if on_progress is not None:
             on_progress(taken)
         if time.monotonic() - last >= every:
-            _checkpoint(keepers)
+            _checkpoint_if_room(keepers, outlet)
             last = time.monotonic()
         if taken == before:
             if settings.until_end:
@@ -162,3 +163,20 @@ def _turn(
 def _checkpoint(keepers: Sequence[StageKeeper[Any]]) -> None:
     for keeper in keepers:
         keeper.checkpoint()
+
+
+def _checkpoint_if_room(keepers: Sequence[StageKeeper[Any]], outlet: Outlet) -> None:
+    """Go on from memory while the disk is full: the checkpoint before stays."""
+    outlet.flush()  # Where the log has no room either, the work ends here.
+    for keeper in keepers:
+        try:
+            keeper.checkpoint()
+        except OSError as error:
+            if not is_disk_full(error):
+                raise
+            _logger.error(
+                "no_room_for_checkpoint",
+                stage=keeper.stage.name,
+                error=str(error),
+                remedy=MAKE_ROOM,
+            )

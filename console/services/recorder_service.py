@@ -12,8 +12,9 @@ from console.redis_access import open_redis
 from console.services.heartbeat import Pulse
 from console.services.run_file import RunFile
 from records.envelope import watermark_of
-from records.log import LogReader, Partition
+from records.log import LogReader, LogUnavailableError, Partition
 from records.topics import topic_name
+from storage.disk_full import MAKE_ROOM, is_disk_full
 from storage.filing import RECORDED_TOPICS
 from storage.historian_writer import HistorianWriter
 from storage.recorder import Recorder
@@ -25,10 +26,20 @@ _logger = structlog.get_logger(__name__)
 _BATCH = 500
 _IDLE_S = 0.05
 _COMMIT_EVERY_S = 15.0
+_AGAIN_S = 1.0
 
 
 def record(run: RunFile, stop: threading.Event) -> None:
-    """Record until asked to stop; what was written by then is recorded to the end."""
+    """Record until asked to stop; what was written by then is recorded to the end.
+
+    While the disk is full nothing more is taken in, and what waits is committed when there is
+    room again. While the log does not answer, it is asked again.
+
+    Raises
+    ------
+    OSError
+        When asked to stop while the disk is full: what waits is recorded by the next start.
+    """
     settings = run.settings
     reader, client = open_reader(settings), open_redis(settings)
     pulse = Pulse(client, settings.namespace, "recorder")
@@ -37,16 +48,30 @@ def record(run: RunFile, stop: threading.Event) -> None:
     topics = [topic_name(settings.namespace, name) for name in RECORDED_TOPICS]
     committed = time.monotonic()
     event_time: int | None = None
+    full = False
     try:
         while True:
             ending = stop.is_set()
-            taken, reached = take_available(recorder, reader, topics)
-            event_time = max((t for t in (event_time, reached) if t is not None), default=None)
+            taken = 0
+            try:
+                if full or time.monotonic() - committed > _COMMIT_EVERY_S:
+                    recorder.flush()
+                    committed, full = time.monotonic(), False
+                taken, reached = take_available(recorder, reader, topics)
+                event_time = max((t for t in (event_time, reached) if t is not None), default=None)
+            except LogUnavailableError as error:
+                _logger.warning("log_does_not_answer", error=str(error))
+                stop.wait(_AGAIN_S)
+            except OSError as error:
+                if ending or not is_disk_full(error):
+                    raise
+                full = True
+                _logger.error("no_room_for_history", error=str(error), remedy=MAKE_ROOM)
+                pulse.beat(event_time, status="error", detail=MAKE_ROOM)
+                stop.wait(_AGAIN_S)
+                continue
             if taken == 0 and ending:
                 break
-            if time.monotonic() - committed > _COMMIT_EVERY_S:
-                recorder.flush()
-                committed = time.monotonic()
             pulse.beat(event_time, detail=f"{recorder.waiting_rows} rows waiting")
             if taken == 0:
                 stop.wait(_IDLE_S)

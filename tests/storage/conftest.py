@@ -1,4 +1,7 @@
 import itertools
+import resource
+import signal
+from contextlib import contextmanager
 
 import pytest
 import redis
@@ -25,3 +28,21 @@ def client(redis_url):
 def namespace():
     """A namespace that no other test of the session uses."""
     return f"t{next(_serial)}"
+
+
+@pytest.fixture
+def full_disk():
+    """A context in which no file can grow beyond so many bytes, as on a disk without room."""
+
+    @contextmanager
+    def limited(to_bytes=0):
+        before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (to_bytes, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, before)
+
+    return limited

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from records.snapshot import part_name
 from storage.checkpoint_record import CheckpointDamagedError, CheckpointFormatError
 from storage.checkpoint_store import CheckpointStore
+from storage.disk_full import is_disk_full
 
 
 @pytest.fixture
@@ -159,3 +160,16 @@ def test_one_of_another_release_is_refused_and_says_what_to_do(store):
     last(store).write_bytes(b"GCC1" + bytes(60))
     with pytest.raises(CheckpointFormatError, match="another release: run that release, delete"):
         store.load("area-0")
+
+
+def test_a_full_disk_leaves_the_last_one_and_nothing_beside_it(store, full_disk):
+    first, second = {part_name(b"1"): b"1"}, {part_name(b"2"): b"2"}
+    store.save("area-0", b"first", first.keys(), first)
+    before = sorted(store._directory.rglob("*"))
+    with full_disk(60), pytest.raises(OSError, match="File too large") as told:
+        store.save("area-0", bytes(200), (first | second).keys(), second)
+    assert is_disk_full(told.value)
+    assert sorted(store._directory.rglob("*")) == before
+    assert store.load("area-0").data == b"first"
+    store.save("area-0", b"second", (first | second).keys(), second)
+    assert store.load("area-0").parts == first | second

@@ -1,5 +1,3 @@
-import resource
-import signal
 from datetime import timedelta
 
 import pyarrow.parquet as pq
@@ -7,8 +5,10 @@ import pytest
 
 from records.log import Partition
 from records.time import DAY, HOUR, MINUTE
+from storage.disk_full import is_disk_full
 from storage.historian import Historian
 from storage.historian_classes import CLASSES, HistoryClass
+from storage.historian_manifest import Manifest, read_manifest, write_manifest
 from storage.historian_writer import HistorianWriter
 from storage.recorder import Recorder
 from storage.writer_lock import WriterLockedError
@@ -69,28 +69,38 @@ def test_what_a_crash_left_behind_never_counts_and_is_removed(tmp_path):
     assert whole.exists()
 
 
-def test_a_full_disk_leaves_the_rows_waiting_and_nothing_half_written(tmp_path):
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        with HistorianWriter(tmp_path) as writer:
-            commit(writer, 0, made.window(T0, [1.0]))
-            files = parquet_files(tmp_path)
-            recorder = Recorder(writer)
-            recorder.take([logged(made.window(T0 + HOUR, [2.0]), 1)])
-            resource.setrlimit(resource.RLIMIT_FSIZE, (600, hard))
-            with pytest.raises(OSError, match="File too large"):
-                recorder.flush()
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-            assert parquet_files(tmp_path) == files
-            assert not list(tmp_path.rglob("*.tmp"))
-            assert writer.positions() == {PLACE: 1}
+def test_a_full_disk_leaves_the_rows_waiting_and_nothing_half_written(tmp_path, full_disk):
+    with HistorianWriter(tmp_path) as writer:
+        commit(writer, 0, made.window(T0, [1.0]))
+        files = parquet_files(tmp_path)
+        recorder = Recorder(writer)
+        recorder.take([logged(made.window(T0 + HOUR, [2.0]), 1)])
+        with full_disk(600), pytest.raises(OSError, match="File too large") as told:
             recorder.flush()
-            assert writer.positions() == {PLACE: 2}
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
+        assert is_disk_full(told.value)
+        assert parquet_files(tmp_path) == files
+        assert not list(tmp_path.rglob("*.tmp"))
+        assert writer.positions() == {PLACE: 1}
+        recorder.flush()
+        assert writer.positions() == {PLACE: 2}
     assert values(tmp_path) == [1.0, 2.0]
+
+
+def test_a_manifest_for_which_there_is_no_room_leaves_the_one_before(tmp_path, full_disk):
+    write_manifest(tmp_path, Manifest(1), durable=False)
+    with full_disk(5), pytest.raises(OSError, match="File too large"):
+        write_manifest(tmp_path, Manifest(2), durable=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.json"]
+    assert read_manifest(tmp_path).sequence == 1
+
+
+def test_a_full_disk_does_not_keep_the_writer_from_starting(tmp_path, full_disk):
+    HistorianWriter(tmp_path).close()
+    with full_disk():
+        writer = HistorianWriter(tmp_path)
+        with pytest.raises(WriterLockedError):
+            HistorianWriter(tmp_path)
+        writer.close()
 
 
 def test_one_writer_at_a_time(tmp_path):

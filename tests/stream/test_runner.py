@@ -1,3 +1,4 @@
+import errno
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -123,3 +124,39 @@ def test_a_run_says_how_far_it_is(log: MemoryLog, stages: list[Any]) -> None:
 def test_a_topic_without_partitions_is_named(log: MemoryLog, stages: list[Any]) -> None:
     with pytest.raises(MissingTopicError, match=r"'metering' reads .*window\.5min\.v1"):
         run_stages(stages, log, LogOutlet(log, "test"), Kept(), options=TO_END)
+
+
+class FullUntil(Kept):
+    """Has no room for the first checkpoints."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+    def save(
+        self, name: str, data: bytes, parts: Collection[str], new: Mapping[str, bytes]
+    ) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().save(name, data, parts, new)
+
+
+def test_without_room_for_checkpoints_the_work_goes_on_and_they_are_made_later(
+    log: MemoryLog, stages: list[Any]
+) -> None:
+    kept = FullUntil(refusals=5)
+    options = RunnerOptions(until_end=True, burst=7, checkpoint_every=timedelta(0))
+    run_stages(stages, log, LogOutlet(log, "test"), kept, options=options, partitions=PARTS)
+    assert not kept.refusals
+    assert kept.data.keys() == {"area.0", "area.1", "metering.0", "metering.1"}
+    assert len(everything(log)[Partition(WINDOWS, 1)]) == 3
+
+
+def test_an_end_without_room_for_the_last_checkpoint_says_so(
+    log: MemoryLog, stages: list[Any]
+) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        run_stages(
+            stages, log, LogOutlet(log, "test"), FullUntil(1000), options=TO_END, partitions=PARTS
+        )
