@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from console.errors import UnavailableError
 from console.settings import Settings
@@ -33,4 +35,7 @@ def open_redis(settings: Settings) -> Redis:
             f"no Redis is running for {settings.directory}; start `gridcast up` or "
             "`gridcast demo --keep`, or set REDIS_URL to one of yours"
         )
-    return Redis.from_url(url, socket_connect_timeout=5)
+    # One more try, for a connection that a restarted server has forgotten; then whoever asks is
+    # told, and does not wait: Redis is a copy.
+    retry = Retry(NoBackoff(), 1)
+    return Redis.from_url(url, socket_connect_timeout=5, socket_timeout=10, retry=retry)

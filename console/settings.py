@@ -26,6 +26,7 @@ __all__ = [
     "CheckpointSettings",
     "DeadlineSettings",
     "ForecastSettings",
+    "KafkaSettings",
     "LoggingSettings",
     "MetricsSettings",
     "ScadaSettings",
@@ -114,6 +115,13 @@ class CheckpointSettings(_Section):
     worker on another host finds too."""
 
 
+class KafkaSettings(_Section):
+    """How workers share a Kafka; addresses and credentials come from the environment."""
+
+    session_timeout: Duration = timedelta(seconds=10)
+    """Silence after which a group takes a worker for dead and gives its partitions to others."""
+
+
 class MetricsSettings(_Section):
     """Prometheus endpoints on loopback, one a process, from `first_port` up."""
 
@@ -154,6 +162,7 @@ class Settings(_Section):
     alarms: AlarmsSettings = AlarmsSettings()
     deadline: DeadlineSettings = DeadlineSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
+    kafka: KafkaSettings = KafkaSettings()
     metrics: MetricsSettings = MetricsSettings()
     logging: LoggingSettings = LoggingSettings()
     addresses: Annotated[Addresses, Field(exclude=True)] = Field(default_factory=Addresses)

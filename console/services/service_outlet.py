@@ -13,10 +13,12 @@ from console.services.heartbeat import Pulse
 from console.services.metrics import FORECAST_LAST_SUCCESS
 from records.alarm import ALARM_TYPE, decode_alarm
 from records.envelope import watermark_of
-from records.log import LogWriter, Outgoing
+from records.forecast import FORECAST_TYPE
+from records.log import LogUnavailableError, LogWriter, Outgoing
 from records.rupture import RUPTURE_TYPE, decode_ruptures
 from records.state import STATE_TYPE, decode_state
 from storage.redis_forecasts import ForecastPublisher
+from storage.redis_refill import ReadModelRefill
 from storage.redis_state import LiveState
 from stream.outlet import LogOutlet
 from stream.stage import Issued, Outcome
@@ -64,8 +66,8 @@ class SlottedWriter:
 class ServiceOutlet:
     """Delivers to the log first, then to Redis; leaves heartbeats on the way.
 
-    Redis is a copy: when it does not answer that is logged, and the log goes on. Forecasts are
-    the exception: they are published or the service fails, and does the work again.
+    Redis is a copy: when it does not answer that is logged, and the log goes on. What it missed
+    meanwhile, or lost when it was restarted, it is given from the log when it answers again.
 
     Parameters
     ----------
@@ -77,13 +79,24 @@ class ServiceOutlet:
         Of the run.
     service
         Name of the service in heartbeats.
+    refill
+        Copies from the log what Redis lacks; None where the service puts nothing there but
+        signs of life.
     """
 
-    def __init__(self, writer: LogWriter, client: Redis, namespace: str, service: str) -> None:
+    def __init__(
+        self,
+        writer: LogWriter,
+        client: Redis,
+        namespace: str,
+        service: str,
+        refill: ReadModelRefill | None = None,
+    ) -> None:
         self._publisher = ForecastPublisher(client, namespace)
         self._live = LiveState(client, namespace)
         self._log = LogOutlet(writer, namespace, self._publish)
         self._pulse = Pulse(client, namespace, service)
+        self._refill = refill
         self.event_time: int | None = None
 
     def deliver(self, outcomes: Sequence[Outcome]) -> None:
@@ -98,6 +111,14 @@ class ServiceOutlet:
         """Return once everything delivered is kept by the log."""
         self._log.flush()
         self._pulse.beat(self.event_time)
+        if self._refill is not None:
+            try:
+                copied = self._refill.look()
+            except (RedisError, LogUnavailableError) as error:
+                _logger.warning("redis_not_filled", error=str(error))
+            else:
+                if copied:
+                    _logger.info("redis_filled_from_the_log", records=copied)
 
     def _note(self, record: Outgoing) -> None:
         watermark = watermark_of(record.headers)
@@ -112,9 +133,17 @@ class ServiceOutlet:
             elif kind == RUPTURE_TYPE:
                 self._live.put_ruptures(decode_ruptures(record.value))
         except RedisError as error:
-            _logger.warning("not_in_redis", type=kind, error=str(error))
+            self._missed(kind or "", error)
 
     def _publish(self, issued: Issued) -> None:
-        self._publisher.publish(issued.run)
         self.event_time = max(self.event_time or 0, issued.run.issue_time)
-        FORECAST_LAST_SUCCESS.set(time.time())
+        try:
+            self._publisher.publish(issued.run)
+            FORECAST_LAST_SUCCESS.set(time.time())
+        except RedisError as error:
+            self._missed(FORECAST_TYPE, error)
+
+    def _missed(self, kind: str, error: RedisError) -> None:
+        _logger.warning("not_in_redis", type=kind, error=str(error))
+        if self._refill is not None:
+            self._refill.missed()

@@ -13,7 +13,8 @@ from console.services.run_file import RunFile
 from console.services.scenario import read_scenario
 from console.services.service_outlet import ServiceOutlet, SlottedWriter
 from console.services.stage_checkpoints import checkpoints_of
-from console.services.stages import STAGES_OF, slots_of, stage_named, written_by
+from console.services.stages import STAGES_OF, shown_by, slots_of, stage_named, written_by
+from storage.redis_refill import ReadModelRefill
 from stream.runner import RunnerOptions, run_stages
 
 __all__ = ["run_forecaster", "run_processor", "run_worker"]
@@ -37,7 +38,8 @@ def _run_together(role: str, run: RunFile, stop: threading.Event) -> None:
     log = open_writer(settings)
     retention = Retention(log, written_by(role, run, scenario))
     writer = SlottedWriter(log, slots_of(role, run, scenario))
-    outlet = ServiceOutlet(writer, client, settings.namespace, role)
+    refill = ReadModelRefill(reader, client, settings.namespace, shown_by(role))
+    outlet = ServiceOutlet(writer, client, settings.namespace, role, refill)
     checkpoints = checkpoints_of(run, None)
     options = RunnerOptions(checkpoint_every=settings.checkpoint.every)
     try:
@@ -82,18 +84,27 @@ def run_worker(name: str, run: RunFile, instance: int) -> None:
         raise BadInputError(f"worker {name} needs KAFKA_BOOTSTRAP_SERVERS")
     stage = stage_named(name, run, read_scenario(run))
     writer, client = open_writer(settings), open_redis(settings)
-    outlet = ServiceOutlet(writer, client, settings.namespace, instance_name(name, instance))
+    service = instance_name(name, instance)
+    shown = shown_by(name)
+    reader = open_reader(settings) if shown else None
+    refill = None
+    if reader is not None:
+        refill = ReadModelRefill(reader, client, settings.namespace, shown)
+    outlet = ServiceOutlet(writer, client, settings.namespace, service, refill)
     checkpoints = checkpoints_of(run, connection)
     options = FaustOptions(
         connection,
         group=f"gridcast.{settings.namespace}.{name}",
         instance=f"{name}-{instance}",
         checkpoint_every=settings.checkpoint.every,
+        session_timeout=settings.kafka.session_timeout,
     )
     try:
         code = run_faust(stage, options, outlet, checkpoints)
     finally:
         writer.close()
         client.close()
+        if reader is not None:
+            reader.close()
     if code:
         raise SystemExit(code)

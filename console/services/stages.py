@@ -15,6 +15,7 @@ from records.time import DAY
 from records.topics import topic_name
 from storage.historian import Historian
 from storage.historian_classes import CLASSES, HistoryClass
+from storage.redis_refill import READ_MODEL_TOPICS
 from stream.alarms import AlarmSettings, AlarmStage
 from stream.area import AreaSettings, AreaStage
 from stream.estimation import EstimationStage
@@ -26,7 +27,7 @@ from stream.relay import RelayStage
 from stream.rollup import RollupStage
 from stream.stage import Stage
 
-__all__ = ["STAGES_OF", "area_settings", "slots_of", "stage_named", "written_by"]
+__all__ = ["STAGES_OF", "area_settings", "shown_by", "slots_of", "stage_named", "written_by"]
 
 STAGES_OF: dict[str, tuple[str, ...]] = {
     "processor": ("area", "relay", "metering", "rollup"),
@@ -36,6 +37,13 @@ STAGES_OF: dict[str, tuple[str, ...]] = {
 
 _MARGIN = DAY
 """A request is answered within this: the readings it needs are still kept then."""
+
+_SHOWN_BY: dict[str, tuple[str, ...]] = {
+    "estimation": ("network.state.v1",),
+    "alarms": ("network.alarm.v1",),
+    "forecast": ("monitor.rupture.v1", "forecast.v1"),
+    "forecaster": READ_MODEL_TOPICS,
+}
 
 
 def stage_named(name: str, run: RunFile, scenario: Scenario) -> Stage[Any]:
@@ -58,6 +66,15 @@ def stage_named(name: str, run: RunFile, scenario: Scenario) -> Stage[Any]:
             training = training_set(historian, scenario.plan, HISTORY_START, run.start)
         return ForecastStage(space, scenario.plan, training)
     raise ValueError(f"there is no stage {name!r}")
+
+
+def shown_by(name: str) -> tuple[str, ...]:
+    """Topics whose records a process copies to Redis, by its role or its stage.
+
+    >>> shown_by("alarms"), shown_by("area")
+    (('network.alarm.v1',), ())
+    """
+    return _SHOWN_BY.get(name, ())
 
 
 def slots_of(role: str, run: RunFile, scenario: Scenario) -> Mapping[str, int]:

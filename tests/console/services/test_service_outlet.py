@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+from pydantic import SecretStr
 from redis import Redis
 
+from console.redis_access import open_redis
 from console.services.retention import Retention
 from console.services.service_outlet import ServiceOutlet, SlottedWriter
+from console.settings import Addresses, Settings
 from records.alarm import Alarm, AlarmKind, AlarmSeverity, LeadTime, alarm_record
 from records.log import Outgoing, Partition
 from records.rupture import Evidence, RuptureEvent, RuptureKind, rupture_record
 from records.time import DAY, HOUR
 from storage.embedded_log import EmbeddedLogReader, EmbeddedLogWriter
 from storage.memory_log import MemoryLog
+from storage.redis_refill import ReadModelRefill
 from storage.redis_server import RedisServer
 from storage.redis_state import LiveState
+from tests.system.kafka_proof.servers import ForgetfulRedis
 
 RUPTURES = "gridcast.t.monitor.rupture.v1"
 EVENT = RuptureEvent("total", HOUR, 2 * HOUR, RuptureKind.LEVEL, Evidence(9.0, 5.0, None, None))
@@ -71,6 +78,26 @@ def test_the_log_goes_on_when_redis_does_not_answer() -> None:
     outlet.deliver([rupture_record(RUPTURES, [EVENT], HOUR)])
     outlet.flush()
     assert log.end_offset(Partition(RUPTURES, 0)) == 1
+
+
+def test_what_a_redis_missed_while_it_was_gone_it_is_given_when_it_is_back(tmp_path: Path) -> None:
+    seconds = itertools.count(0.0, 2.0)
+    log = MemoryLog()
+    with ForgetfulRedis(tmp_path) as server:
+        client = open_redis(Settings(addresses=Addresses(redis_url=SecretStr(server.url))))
+        refill = ReadModelRefill(log, client, "t", clock=lambda: next(seconds))
+        outlet = ServiceOutlet(log, client, "t", "forecaster", refill)
+        outlet.deliver([rupture_record(RUPTURES, [EVENT], HOUR)])
+        outlet.flush()
+        server.kill()
+        later = msgspec.structs.replace(EVENT, detected_at=3 * HOUR)
+        outlet.deliver([rupture_record(RUPTURES, [later], 4 * HOUR)])
+        outlet.flush()
+        server.start()
+        assert LiveState(client, "t").ruptures() == {}
+        outlet.flush()
+        assert LiveState(client, "t").ruptures() == {"total": later}
+        client.close()
 
 
 def test_a_slot_moves_the_records_of_its_topic_only() -> None:
