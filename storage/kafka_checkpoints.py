@@ -22,7 +22,7 @@ from storage.kafka_connection import KafkaConnection
 from storage.kafka_log_reader import KafkaLogReader
 from storage.kafka_log_writer import MAX_RECORD_BYTES, KafkaLogWriter
 
-__all__ = ["CheckpointTooLargeError", "KafkaCheckpoints"]
+__all__ = ["CheckpointTooLargeError", "KafkaCheckpoints", "checkpoint_topic"]
 
 _NOTHING: Mapping[str, bytes] = {}
 _GENERATIONS = 3
@@ -64,7 +64,7 @@ class KafkaCheckpoints:
     """
 
     def __init__(self, connection: KafkaConnection, namespace: str) -> None:
-        self._place = Partition(f"gridcast.{namespace}.checkpoint.v1", 0)
+        self._place = Partition(checkpoint_topic(namespace), 0)
         _create(connection, self._place.topic)
         self._writer = KafkaLogWriter(connection, linger_ms=0)
         self._reader = KafkaLogReader(connection)
@@ -153,6 +153,11 @@ class KafkaCheckpoints:
                 self._named[name] = frozenset(shelf.parts), named
         return loaded
 
+    def names(self) -> list[str]:
+        """Names under which something is kept, in order."""
+        keys = {record.key.decode("utf-8", "replace") for record in self._records()}
+        return sorted(key for key in keys if "/" not in key)
+
     def close(self) -> None:
         """Let go of all resources."""
         self._writer.close()
@@ -201,6 +206,15 @@ class _Shelf:
             f"{'; '.join(problems)}; nothing whole is left: use a new namespace, or delete the "
             "topic to start again from what the log holds"
         )
+
+
+def checkpoint_topic(namespace: str) -> str:
+    """Topic of a run's checkpoints.
+
+    >>> checkpoint_topic("demo")
+    'gridcast.demo.checkpoint.v1'
+    """
+    return f"gridcast.{namespace}.checkpoint.v1"
 
 
 def _part_key(name: str, part: str) -> bytes:

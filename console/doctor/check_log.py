@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import closing
 
 from kafka.errors import KafkaError
 
 from console.doctor.check import Check, Verdict
+from console.doctor.check_checkpoints import NO_CHECKPOINTS, checkpoint_checks
 from console.log_access import kafka_connection, open_reader
 from console.settings import Settings
-from records.log import LogReader, Partition
-from records.snapshot import unpack
+from records.log import LogReader
 from records.topics import CATALOGUE, topic_name
-from storage.checkpoint_record import CheckpointDamagedError
 from storage.checkpoint_store import CheckpointStore
 
-__all__ = ["checkpoint_checks", "log_checks", "topic_checks"]
+__all__ = ["log_checks", "topic_checks"]
 
 _NO_LOG = "nothing has run here yet; `gridcast demo` or `gridcast up` makes it"
 _CREATE = "create them: gridcast topics create --areas N"
@@ -28,7 +27,7 @@ def log_checks(settings: Settings) -> Iterator[Check]:
         reader = open_reader(settings)
         try:
             yield from topic_checks(settings, reader)
-            yield from checkpoint_checks(settings.directory / "checkpoints", reader)
+            yield from _checkpoints(settings, reader)
         finally:
             reader.close()
     except (KafkaError, OSError) as error:
@@ -59,43 +58,24 @@ def topic_checks(settings: Settings, reader: LogReader) -> Iterator[Check]:
         yield Check("topics", Verdict.GOOD, f"{len(names) - len(missing)} of {len(names)} in use")
 
 
-def checkpoint_checks(directory: Path, reader: LogReader) -> Iterator[Check]:
-    """Whether each checkpoint points into the log, and how far it is behind its end."""
-    if not directory.is_dir():
+def _checkpoints(settings: Settings, reader: LogReader) -> Iterator[Check]:
+    """Where the checkpoints are, and what the groups have committed."""
+    connection = kafka_connection(settings)
+    if connection is None:
+        directory = settings.directory / "checkpoints"
+        if directory.is_dir():
+            yield from checkpoint_checks(CheckpointStore(directory), reader)
         return
-    store = CheckpointStore(directory)
-    for name in store.names():
-        subject = f"checkpoint {name}"
-        try:
-            kept = store.load(name)
-        except CheckpointDamagedError as error:
-            yield Check(subject, Verdict.BAD, str(error), "restore it, or delete it to start anew")
-            continue
-        if kept is None:
-            continue
-        if kept.previous:
-            yield Check(subject, Verdict.WARNING, kept.problem,
-                        "the one before will be used; more of the log is read again")  # fmt: skip
-        yield _against_log(subject, unpack(kept.data)["offsets"], reader)
+    from storage.kafka_checkpoints import KafkaCheckpoints, checkpoint_topic
+    from storage.kafka_groups import committed_offsets
 
-
-def _against_log(subject: str, offsets: list[list[object]], reader: LogReader) -> Check:
-    behind = 0
-    for topic, number, position in offsets:
-        where, offset = Partition(str(topic), int(str(number))), int(str(position))
-        begin, end = reader.begin_offset(where), reader.end_offset(where)
-        place = f"{where.topic} {where.number}"
-        if offset > end:
-            return Check(
-                subject, Verdict.BAD, f"stands at {offset} of {place}, which ends at {end}",
-                "the log was replaced or cut: restore it, or delete the checkpoint to start anew",
-            )  # fmt: skip
-        if offset < begin:
-            return Check(
-                subject, Verdict.BAD, f"stands at {offset} of {place}, which begins at {begin}",
-                "retention has passed it: rebuild from the historian with gridcast replay",
-            )  # fmt: skip
-        behind += end - offset
-    if behind:
-        return Check(subject, Verdict.GOOD, f"{behind} records behind the end of the log")
-    return Check(subject, Verdict.GOOD, "at the end of the log")
+    committed = committed_offsets(connection, f"gridcast.{settings.namespace}.")
+    if settings.checkpoint.place == "files":
+        directory = settings.directory / "checkpoints"
+        kept = CheckpointStore(directory) if directory.is_dir() else NO_CHECKPOINTS
+        yield from checkpoint_checks(kept, reader, committed)
+    elif reader.partitions(checkpoint_topic(settings.namespace)):
+        with closing(KafkaCheckpoints(connection, settings.namespace)) as in_topic:
+            yield from checkpoint_checks(in_topic, reader, committed)
+    else:
+        yield from checkpoint_checks(NO_CHECKPOINTS, reader, committed)
