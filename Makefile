@@ -56,6 +56,11 @@ test-broker: setup  ## Tests against a real Apache Kafka and a real Redis
 	@bash .ci/ensure-servers
 	@$(TEST_ENV) .venv/bin/python -m pytest -m broker tests $(ARGS)
 
+.PHONY: kafka-proof
+kafka-proof: setup  ## Five minutes over Kafka with everything killed, against the same undisturbed
+	@bash .ci/ensure-servers
+	@$(TEST_ENV) .venv/bin/python -m tests.system.kafka_proof.prove $(ARGS)
+
 .PHONY: lint
 lint: setup  ## Style, formatting and the direction of imports
 	@.venv/bin/ruff check .

@@ -1,0 +1,342 @@
+"""One proof: a paced run that is disturbed, the same undisturbed, and whether they are equal."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from redis import Redis
+
+from console.log_access import open_reader, open_writer
+from console.services.local_kafka import LocalKafka
+from ingest.batch import Batch
+from ingest.gateway import GatewayReport
+from tests.system.kafka_proof.disturbances import Disturbance, Kind, schedule
+from tests.system.kafka_proof.grid_run import GridRun, environment_of
+from tests.system.kafka_proof.meters import with_meters
+from tests.system.kafka_proof.products import (
+    Compared,
+    Kept,
+    Products,
+    compare_historians,
+    compare_redis,
+)
+from tests.system.kafka_proof.sent import RememberingWriter, compare_raw
+from tests.system.kafka_proof.servers import ForgetfulRedis, SmallDisk
+from tests.system.kafka_proof.services import Services
+
+__all__ = ["Outcome", "Plan", "prove"]
+
+STAGES = ("area", "metering", "estimation", "alarms", "forecast")
+_ROOT = Path(__file__).resolve().parents[3]
+_OUTAGE_S = 2.0
+_FULL_S = 40.0
+_TOLD = (
+    "no_room_for_checkpoint", "no_room_for_history", "not_in_redis", "redis_filled_from_the_log",
+    "log_does_not_answer", "partitions_assigned",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run and what happens to it.
+
+    Parameters
+    ----------
+    areas, hours
+        Copies of the 118-bus system, and event time sent.
+    wall_s
+        Over how long it is sent.
+    disturbances
+        How often what happens.
+    stages
+        Which stages run.
+    workers
+        Workers of the stage `area`; each kill hits one of them.
+    place
+        Where the workers keep their checkpoints.
+    seed
+        Of moments and data.
+    disk_mb
+        Size of the disk that is filled.
+    patience_s
+        How long the run may take to catch up after the last record was sent.
+    """
+
+    areas: int = 6
+    hours: int = 3
+    wall_s: float = 300.0
+    disturbances: Mapping[Kind, int] = field(default_factory=dict)
+    stages: tuple[str, ...] = STAGES
+    workers: int = 1
+    place: str = "files"
+    seed: int = 7
+    disk_mb: int = 768
+    patience_s: float = 240.0
+
+
+@dataclass
+class Outcome:
+    """What was done and what was compared."""
+
+    sent: GatewayReport = field(default_factory=lambda: GatewayReport(0, 0, None, False))
+    done: Counter[str] = field(default_factory=Counter)
+    skipped: dict[str, str] = field(default_factory=dict)
+    told: Counter[str] = field(default_factory=Counter)
+    ended: list[tuple[str, int]] = field(default_factory=list)
+    stopped: dict[str, int] = field(default_factory=dict)
+    compared: list[Compared] = field(default_factory=list)
+    sending_s: float = 0.0
+    catching_up_s: float = 0.0
+
+    @property
+    def equal(self) -> bool:
+        """Whether everything was there, and nothing else."""
+        return bool(self.compared) and all(line.equal for line in self.compared)
+
+
+class _Proof:
+    def __init__(self, plan: Plan, directory: Path, tell: Callable[[str], None]) -> None:
+        self.plan, self.directory, self.tell = plan, directory, tell
+        self.outcome = Outcome()
+        self.kafka = LocalKafka(directory / "kafka")
+        self.redis = ForgetfulRedis(directory / "redis")
+        self.other_redis = ForgetfulRedis(directory / "redis-undisturbed")
+        self.disk = SmallDisk(directory / "run", plan.disk_mb)
+        # Children get a signal when the thread that started them ends, so the broker is started
+        # and stopped by one that lasts.
+        self.breaker = ThreadPoolExecutor(1)
+        self.stop = threading.Event()
+
+    def run(self) -> Outcome:
+        try:
+            self.breaker.submit(self.kafka.start).result()
+            with self.redis, self.other_redis:
+                self._run_with_servers()
+        finally:
+            self.stop.set()
+            self.breaker.submit(self.kafka.stop).result()
+            self.breaker.shutdown()
+            self.disk.close()
+        return self.outcome
+
+    def _run_with_servers(self) -> None:
+        plan, outcome = self.plan, self.outcome
+        self.grid = GridRun(
+            self.disk.directory,
+            "proof",
+            self.kafka.bootstrap_servers,
+            self.redis.url,
+            plan.areas,
+            plan.hours,
+            place=plan.place,
+        )
+        self.tell(f"preparing {plan.areas} areas")
+        self.grid.prepare(history="forecast" in plan.stages)
+        self.services = Services(self.grid.path, environment_of(self.grid), self.directory / "logs")
+        try:
+            for role in ("recorder", *plan.stages):
+                self.services.start(role)
+            for instance in range(1, plan.workers):
+                self.services.start("area", instance)
+            # Made ahead, so that the pace is that of sending.
+            twin = self.grid.twin()
+            batches = list(with_meters(twin.batches(), twin))
+            sent = RememberingWriter(open_writer(self.grid.file.settings))
+            self._wait_for_workers()
+            self._send(batches, sent)
+            expected = self._undisturbed()
+            self._catch_up(expected)
+            outcome.stopped = self.services.stop()
+        finally:
+            self.services.stop(5.0)
+        outcome.ended = self.services.ended
+        self._compare(expected, sent)
+
+    def _wait_for_workers(self) -> None:
+        """Wait until every stage has its partitions: a run begins with all at work."""
+        end = time.monotonic() + self.plan.patience_s
+        while self._events()["partitions_assigned"] < len(self.plan.stages):
+            assert time.monotonic() < end, self.services.tail()
+            self.services.look()
+            time.sleep(0.2)
+
+    def _send(self, batches: list[Batch], writer: RememberingWriter) -> None:
+        """Send over the time planned, and disturb meanwhile."""
+        plan, outcome = self.plan, self.outcome
+        moments = schedule(plan.disturbances, plan.seed)
+        last: list[GatewayReport] = [outcome.sent]
+        failure: list[BaseException] = []
+
+        def send() -> None:
+            try:
+                last[0] = self.grid.send(
+                    self.stop,
+                    batches=batches,
+                    writer=writer,
+                    wall_s=plan.wall_s,
+                    on_batch=lambda report: last.__setitem__(0, report),
+                )
+                writer.close()
+            except BaseException as error:
+                failure.append(error)
+
+        sender = threading.Thread(target=send, daemon=True)
+        began = told = time.monotonic()
+        sender.start()
+        running: list[Future[None]] = []
+        while sender.is_alive() or moments or any(not each.done() for each in running):
+            now = time.monotonic()
+            while moments and now - began >= moments[0].at * plan.wall_s:
+                running += self._disturb(moments.pop(0))
+            self.services.look()
+            if now - told >= 10.0:
+                told = now
+                self.tell(
+                    f"{now - began:5.0f} s: {last[0].measurements:,} measurements sent, "
+                    + (", ".join(f"{n} x {what}" for what, n in outcome.done.items()) or "calm")
+                )
+            time.sleep(0.05)
+        if failure:
+            raise failure[0]
+        for each in running:
+            each.result()
+        outcome.sent = last[0]
+        outcome.sending_s = time.monotonic() - began
+
+    def _disturb(self, what: Disturbance) -> list[Future[None]]:
+        kind = what.kind
+        if kind is Kind.KILL_WORKER:
+            instance = self.outcome.done[kind.value] % self.plan.workers
+            self.services.kill("area", instance)
+            self.services.start("area", instance)
+            self.outcome.done[kind.value] += 1
+            return []
+        if kind is Kind.FILL_DISK and self.disk.refused:
+            self.outcome.skipped[kind.value] = self.disk.refused
+            self.tell(f"skipped: {kind.value}: {self.disk.refused}")
+            return []
+        return [self.breaker.submit(self._break, kind)]
+
+    def _break(self, kind: Kind) -> None:
+        self.tell(kind.value)
+        if kind is Kind.STOP_BROKER:
+            self.kafka.stop()
+            self.stop.wait(_OUTAGE_S)
+            self.kafka.start()
+        elif kind is Kind.KILL_BROKER:
+            self.kafka.kill()
+            self.stop.wait(_OUTAGE_S)
+            self.kafka.start()
+        elif kind is Kind.KILL_REDIS:
+            self.redis.kill()
+            self.stop.wait(_OUTAGE_S)
+            self.redis.start()
+        else:
+            self._fill_disk()
+        self.outcome.done[kind.value] += 1
+
+    def _fill_disk(self) -> None:
+        """Fill the disk until a worker and the recorder have said so, then make room."""
+        before = self._events()
+        wanted = ["no_room_for_history"]
+        wanted += ["no_room_for_checkpoint"] if self.plan.place == "files" else []
+        taken = self.disk.fill()
+        self.tell(f"{taken / 1e6:.0f} MB written, no room left")
+        end = time.monotonic() + _FULL_S
+        while time.monotonic() < end:
+            now = self._events()
+            if all(now[event] > before[event] for event in wanted):
+                break
+            self.stop.wait(0.2)
+        self.disk.make_room()
+
+    def _events(self) -> Counter[str]:
+        """How often the services logged what counts here."""
+        found: Counter[str] = Counter()
+        for path in (self.directory / "logs").glob("*.log"):
+            for line in path.read_text(errors="replace").splitlines():
+                if line.startswith("{"):
+                    try:
+                        event = json.loads(line).get("event", "")
+                    except ValueError:  # cut short by a kill
+                        continue
+                    if event in _TOLD:
+                        found[event] += 1
+        return found
+
+    def _undisturbed(self) -> dict[str, list[Kept]]:
+        """Run the stages over the same raw records, in a process that nothing happens to."""
+        self.tell("running the same without disturbances")
+        place = self.directory / "undisturbed"
+        place.mkdir()
+        command = [sys.executable, "-m", "tests.system.kafka_proof.undisturbed"]
+        subprocess.run(
+            [*command, str(self.grid.path), str(place), *self.plan.stages],
+            env={**environment_of(self.grid), "REDIS_URL": self.other_redis.url},
+            cwd=_ROOT,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        return msgspec.msgpack.decode(
+            (place / "products.msgpack").read_bytes(), type=dict[str, list[Kept]]
+        )
+
+    def _catch_up(self, expected: Mapping[str, list[Kept]]) -> None:
+        """Wait until everything expected is there, or for as long as patience lasts."""
+        self.products = Products(self.grid.file)
+        began = told = time.monotonic()
+        while time.monotonic() - began < self.plan.patience_s:
+            self.services.look()
+            self.products.read(expected)
+            lacking = self.products.lacking(expected)
+            if not lacking and all(line.equal for line in self._redis()):
+                break
+            if time.monotonic() - told >= 10.0:
+                told = time.monotonic()
+                self.tell(f"still to come: {lacking or 'in Redis'}")
+            time.sleep(0.2)
+        else:
+            self.tell(self.services.tail())
+        self.outcome.catching_up_s = time.monotonic() - began
+
+    def _redis(self) -> list[Compared]:
+        one, other = Redis.from_url(self.other_redis.url), Redis.from_url(self.redis.url)
+        try:
+            return compare_redis(one, other, self.grid.namespace)
+        finally:
+            one.close()
+            other.close()
+
+    def _compare(self, expected: Mapping[str, list[Kept]], sent: RememberingWriter) -> None:
+        self.tell("comparing")
+        outcome = self.outcome
+        outcome.told = self._events()
+        reader = open_reader(self.grid.file.settings)
+        self.products.read(expected)
+        outcome.compared = [
+            compare_raw(sent, reader),
+            *self.products.compared(expected),
+            *self._redis(),
+            *compare_historians(
+                self.directory / "undisturbed",
+                self.disk.directory / "historian",
+                self.grid.namespace,
+            ),
+        ]
+        reader.close()
+        self.products.close()
+
+
+def prove(plan: Plan, directory: Path, tell: Callable[[str], None]) -> Outcome:
+    """Run a plan in a directory, and return what was done and what was compared."""
+    return _Proof(plan, directory, tell).run()
