@@ -18,6 +18,8 @@ class Kind(StrEnum):
     KILL_BROKER = "broker killed with -9 and started"
     KILL_REDIS = "Redis killed and started empty"
     FILL_DISK = "disk filled and emptied"
+    ADD_WORKER = "further area worker"
+    LOSE_WORKER = "area worker killed with -9 for good"
 
 
 @dataclass(frozen=True, order=True)

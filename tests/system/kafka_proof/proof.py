@@ -10,8 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from redis import Redis
@@ -57,7 +59,9 @@ class Plan:
     wall_s
         Over how long it is sent.
     disturbances
-        How often what happens.
+        How often what happens, at moments drawn.
+    moments
+        What else happens, and when.
     stages
         Which stages run.
     workers
@@ -76,6 +80,7 @@ class Plan:
     hours: int = 3
     wall_s: float = 300.0
     disturbances: Mapping[Kind, int] = field(default_factory=dict)
+    moments: tuple[Disturbance, ...] = ()
     stages: tuple[str, ...] = STAGES
     workers: int = 1
     place: str = "files"
@@ -86,12 +91,31 @@ class Plan:
 
 @dataclass
 class Outcome:
-    """What was done and what was compared."""
+    """What was done and what was compared.
+
+    Parameters
+    ----------
+    sent
+        What was sent, over `sending_s`; everything was there `catching_up_s` later.
+    done, skipped
+        What happened how often, and what could not be done here and why.
+    told
+        How often the services logged what.
+    shares
+        Area workers and how many partitions each was given, in the order of time.
+    ended
+        Services that ended by themselves, with their codes.
+    stopped
+        Codes of the services at the end.
+    compared
+        The table.
+    """
 
     sent: GatewayReport = field(default_factory=lambda: GatewayReport(0, 0, None, False))
     done: Counter[str] = field(default_factory=Counter)
     skipped: dict[str, str] = field(default_factory=dict)
     told: Counter[str] = field(default_factory=Counter)
+    shares: list[tuple[str, int]] = field(default_factory=list)
     ended: list[tuple[str, int]] = field(default_factory=list)
     stopped: dict[str, int] = field(default_factory=dict)
     compared: list[Compared] = field(default_factory=list)
@@ -116,6 +140,7 @@ class _Proof:
         # and stopped by one that lasts.
         self.breaker = ThreadPoolExecutor(1)
         self.stop = threading.Event()
+        self.workers = plan.workers
 
     def run(self) -> Outcome:
         try:
@@ -173,7 +198,7 @@ class _Proof:
     def _send(self, batches: list[Batch], writer: RememberingWriter) -> None:
         """Send over the time planned, and disturb meanwhile."""
         plan, outcome = self.plan, self.outcome
-        moments = schedule(plan.disturbances, plan.seed)
+        moments = sorted([*schedule(plan.disturbances, plan.seed), *plan.moments])
         last: list[GatewayReport] = [outcome.sent]
         failure: list[BaseException] = []
 
@@ -221,6 +246,14 @@ class _Proof:
             self.services.start("area", instance)
             self.outcome.done[kind.value] += 1
             return []
+        if kind in (Kind.ADD_WORKER, Kind.LOSE_WORKER):
+            if kind is Kind.ADD_WORKER:
+                self.workers += 1
+                self.services.start("area", self.workers - 1)
+            else:
+                self.services.kill("area", self.outcome.done[kind.value])
+            self.outcome.done[kind.value] += 1
+            return []
         if kind is Kind.FILL_DISK and self.disk.refused:
             self.outcome.skipped[kind.value] = self.disk.refused
             self.tell(f"skipped: {kind.value}: {self.disk.refused}")
@@ -262,17 +295,21 @@ class _Proof:
 
     def _events(self) -> Counter[str]:
         """How often the services logged what counts here."""
-        found: Counter[str] = Counter()
+        return Counter(line["event"] for line in self._told())
+
+    def _told(self) -> list[dict[str, Any]]:
+        """What the services logged that counts here, in order."""
+        told = []
         for path in (self.directory / "logs").glob("*.log"):
             for line in path.read_text(errors="replace").splitlines():
                 if line.startswith("{"):
-                    try:
-                        event = json.loads(line).get("event", "")
-                    except ValueError:  # cut short by a kill
-                        continue
-                    if event in _TOLD:
-                        found[event] += 1
-        return found
+                    # A kill may have cut it short.
+                    with suppress(ValueError):
+                        told.append(json.loads(line))
+        return sorted(
+            (line for line in told if line.get("event") in _TOLD),
+            key=lambda line: str(line["timestamp"]),
+        )
 
     def _undisturbed(self) -> dict[str, list[Kept]]:
         """Run the stages over the same raw records, in a process that nothing happens to."""
@@ -321,6 +358,11 @@ class _Proof:
         self.tell("comparing")
         outcome = self.outcome
         outcome.told = self._events()
+        outcome.shares = [
+            (line["service"], len(line["positions"]))
+            for line in self._told()
+            if line["event"] == "partitions_assigned" and line["stage"] == "area"
+        ]
         reader = open_reader(self.grid.file.settings)
         self.products.read(expected)
         outcome.compared = [

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks._report import write_report
-from tests.system.kafka_proof.disturbances import Kind
+from tests.system.kafka_proof.disturbances import Disturbance, Kind
 from tests.system.kafka_proof.proof import Outcome, Plan, prove
 
 
@@ -35,6 +35,10 @@ def main() -> int:
     parser.add_argument("--areas", type=int, default=6, help="copies of the 118-bus system (6)")
     parser.add_argument("--hours", type=int, default=3, help="event time that is sent (3)")
     parser.add_argument("--workers", type=int, default=1, help="area workers (1)")
+    parser.add_argument("--join", type=int, default=0,
+                        help="further area workers that join one after the other (0)")  # fmt: skip
+    parser.add_argument("--leave", type=int, default=0,
+                        help="area workers killed for good (0)")  # fmt: skip
     parser.add_argument("--place", choices=["files", "topic"], default="files",
                         help="where checkpoints are kept (files)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=7, help="of moments and faults (7)")
@@ -51,6 +55,7 @@ def main() -> int:
             Kind.KILL_REDIS: 1,
             Kind.FILL_DISK: 1,
         },
+        _joins_and_leaves(given.join, given.leave),
         workers=given.workers,
         place=given.place,
         seed=given.seed,
@@ -66,6 +71,14 @@ def main() -> int:
     if given.json is not None:
         write_report(given.json, _figures(plan, outcome))
     return 0 if outcome.equal else 1
+
+
+def _joins_and_leaves(joins: int, leaves: int) -> tuple[Disturbance, ...]:
+    """Workers join over the first half of the run, and are lost over the second."""
+    return (
+        *(Disturbance(0.1 + 0.4 * n / joins, Kind.ADD_WORKER) for n in range(joins)),
+        *(Disturbance(0.55 + 0.4 * n / leaves, Kind.LOSE_WORKER) for n in range(leaves)),
+    )
 
 
 def _tell(text: str) -> None:
@@ -118,6 +131,7 @@ def _figures(plan: Plan, outcome: Outcome) -> dict[str, object]:
         "done": dict(outcome.done),
         "skipped": outcome.skipped,
         "logged": dict(outcome.told),
+        "shares": outcome.shares,
         "ended_by_themselves": outcome.ended,
         "codes_at_the_end": outcome.stopped,
         "compared": [asdict(line) for line in outcome.compared],
