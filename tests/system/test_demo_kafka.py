@@ -68,6 +68,10 @@ class Products:
                     self.values[name] |= {(number, r.key, r.value) for r in batch}
         return self
 
+    def wait(self, timeout: float) -> None:
+        """Wait until there is more."""
+        self._reader.wait_for_data(self.next, timeout)
+
     def close(self) -> None:
         self._reader.close()
 
@@ -114,9 +118,9 @@ def undisturbed(directory: Path, namespace: str) -> dict[str, Values]:
 
 def kill(supervisor: Supervisor, name: str) -> None:
     """Kill a service with signal 9; the supervisor starts it again when it is asked to look."""
-    os.kill(supervisor.pid(name), signal.SIGKILL)
-    while not supervisor.finished(name):
-        time.sleep(0.01)
+    pid = supervisor.pid(name)
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 def further_worker(run: RunFile, stage: str, instance: int) -> Service:
@@ -183,7 +187,7 @@ def test_killed_workers_leave_the_results_of_an_undisturbed_run(
                     kill(supervisor, service)
                     moments.remove(moment)
             supervisor.check()
-            time.sleep(0.01)
+            products.wait(0.2)
         sender.join()
         reader.close()
     products.read().close()

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,12 +47,10 @@ def up(place: Path) -> Iterator[None]:
 
 def forecasts_beyond(place: Path, count: int) -> int:
     """Wait for more than `count` records of forecasts; return how many there are."""
-    end = time.monotonic() + DEADLINE_S
     with EmbeddedLogReader(place / "run" / "log") as reader:
-        while (found := reader.end_offset(FORECASTS)) <= count:
-            assert time.monotonic() < end, (place / "output").read_text()
-            time.sleep(0.05)
-    return found
+        came = reader.wait_for_data({FORECASTS: count}, DEADLINE_S)
+        assert came, (place / "output").read_text()
+        return reader.end_offset(FORECASTS)
 
 
 def test_live_services_forecast_and_go_on_where_they_stopped(tmp_path: Path) -> None:
