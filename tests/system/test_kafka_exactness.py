@@ -39,7 +39,7 @@ def test_a_run_to_which_everything_happens_ends_as_if_nothing_had(tmp_path: Path
             Kind.KILL_REDIS: 1,
             Kind.FILL_DISK: 1,
         },
-        stages=("area", "metering", "estimation", "alarms"),
+        stages=("area", "metering", "rollup", "estimation", "alarms"),
     )
     outcome = proved(plan, tmp_path)
     assert outcome.done[Kind.KILL_WORKER.value] == 5

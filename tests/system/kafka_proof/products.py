@@ -97,6 +97,10 @@ class Products:
                         Kept(number, r.key, r.value, dict(r.headers)).identity for r in batch
                     }
 
+    def wait(self, timeout: float) -> None:
+        """Wait until there is more, at most so many seconds."""
+        self._reader.wait_for_data(self.next, timeout)
+
     def lacking(self, expected: Mapping[str, list[Kept]]) -> dict[str, int]:
         """How many records of each topic have not come yet."""
         lacking = {

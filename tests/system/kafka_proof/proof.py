@@ -38,7 +38,7 @@ from tests.system.kafka_proof.services import Services
 
 __all__ = ["Outcome", "Plan", "prove"]
 
-STAGES = ("area", "metering", "estimation", "alarms", "forecast")
+STAGES = ("area", "metering", "rollup", "estimation", "alarms", "forecast")
 _ROOT = Path(__file__).resolve().parents[3]
 _OUTAGE_S = 2.0
 _FULL_S = 40.0
@@ -193,7 +193,7 @@ class _Proof:
         while self._events()["partitions_assigned"] < len(self.plan.stages):
             assert time.monotonic() < end, self.services.tail()
             self.services.look()
-            time.sleep(0.2)
+            self.stop.wait(0.2)
 
     def _send(self, batches: list[Batch], writer: RememberingWriter) -> None:
         """Send over the time planned, and disturb meanwhile."""
@@ -230,7 +230,7 @@ class _Proof:
                     f"{now - began:5.0f} s: {last[0].measurements:,} measurements sent, "
                     + (", ".join(f"{n} x {what}" for what, n in outcome.done.items()) or "calm")
                 )
-            time.sleep(0.05)
+            self.stop.wait(0.05)
         if failure:
             raise failure[0]
         for each in running:
@@ -341,7 +341,7 @@ class _Proof:
             if time.monotonic() - told >= 10.0:
                 told = time.monotonic()
                 self.tell(f"still to come: {lacking or 'in Redis'}")
-            time.sleep(0.2)
+            self.products.wait(0.5)
         else:
             self.tell(self.services.tail())
         self.outcome.catching_up_s = time.monotonic() - began
