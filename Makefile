@@ -52,7 +52,7 @@ test: setup  ## Tests and doctests that need no server
 	@$(TEST_ENV) .venv/bin/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 .PHONY: test-broker
-test-broker: setup  ## Tests against a real Apache Kafka and a real Redis
+test-broker: setup  ## Tests against a real Apache Kafka, a real Redis and a real PostgreSQL
 	@bash .ci/ensure-servers
 	@$(TEST_ENV) .venv/bin/python -m pytest -m broker tests $(ARGS)
 

@@ -65,6 +65,16 @@ class Kept:
     rank: str = "version DESC"
 
     @property
+    def bounded_by(self) -> str:
+        """Column whose times retention goes by."""
+        return "valid_time" if "valid_time" in self.schema.names else self.by_time
+
+    @property
+    def by_valid_time(self) -> bool:
+        """Whether retention goes by times of the data, not by when they were recorded."""
+        return self.bounded_by != "recorded_at"
+
+    @property
     def versioned(self) -> bool:
         """Whether values have versions, known from some time on."""
         return "available_at" in self.schema.names

@@ -26,6 +26,8 @@ from storage.writer_lock import WriterLock
 __all__ = ["HistorianWriter", "date_of"]
 
 _ROW_GROUP = 512 << 10
+_TARGET_BYTES = 128 << 20
+_LEAST = 4
 _SPLIT = {"value", "q95", "minimum", "maximum", "energy_mwh"}
 
 
@@ -85,7 +87,7 @@ class HistorianWriter:
         merged = self.positions() | dict(positions)
         self._replace(tables, [], merged)
 
-    def compact(self, *, target_bytes: int = 128 << 20, least: int = 4) -> int:
+    def compact(self, *, target_bytes: int = _TARGET_BYTES, least: int = _LEAST) -> int:
         """Merge the small files of each class and date, sorted for queries.
 
         A file smaller than half of `target_bytes` is small; `least` of them are worth a merge.
@@ -97,6 +99,47 @@ class HistorianWriter:
             start, so that readers in the middle of a query keep them.
         """
         self._delete_retired()
+        return self._merge(target_bytes, least)
+
+    def delete_old(
+        self,
+        now: int,
+        retention: Mapping[HistoryClass, timedelta] | None = None,
+        *,
+        recorded_now: int | None = None,
+    ) -> int:
+        """Drop the files of which every row is past its class's retention at `now` (ns UTC).
+
+        `retention` replaces the classes' own; `recorded_now` is the log's clock (ns UTC), for
+        classes that are kept by when they were recorded, where it is not that of the data.
+        Returns how many files were dropped.
+        """
+        self._delete_retired()
+        return self._drop(now, retention or {}, now if recorded_now is None else recorded_now)
+
+    def tidy(
+        self,
+        now: int | None,
+        retention: Mapping[HistoryClass, timedelta],
+        *,
+        recorded_now: int,
+    ) -> tuple[int, int]:
+        """Delete what was merged away at the last call; drop what is old, merge what is small.
+
+        `now` is how far the data have come, None where that is not known: then only classes
+        kept by when they were recorded are looked at. Call it at most every few minutes:
+        a query may take that long without meeting a file that is gone.
+
+        Returns
+        -------
+        dropped, merged
+            How many files were dropped and merged away.
+        """
+        self._delete_retired()
+        dropped = self._drop(-(2**62) if now is None else now, retention, recorded_now)
+        return dropped, self._merge(_TARGET_BYTES, _LEAST)
+
+    def _merge(self, target_bytes: int, least: int) -> int:
         groups: dict[tuple[str, str], list[FileEntry]] = {}
         for entry in self._manifest.files:
             if entry.size < target_bytes // 2:
@@ -118,19 +161,17 @@ class HistorianWriter:
                 merged_away += len(batch)
         return merged_away
 
-    def delete_old(
-        self, now: int, retention: Mapping[HistoryClass, timedelta] | None = None
+    def _drop(
+        self, now: int, retention: Mapping[HistoryClass, timedelta], recorded_now: int
     ) -> int:
-        """Drop the files of which every row is past its class's retention at `now` (ns UTC).
-
-        `retention` replaces the classes' own. Returns how many files were dropped.
-        """
-        self._delete_retired()
-        limits = {c: kept.retention for c, kept in CLASSES.items()} | dict(retention or {})
+        oldest = {}
+        for kept_as, kept in CLASSES.items():
+            limit = int(retention.get(kept_as, kept.retention).total_seconds()) * SECOND
+            oldest[kept_as] = (now if kept.by_valid_time else recorded_now) - limit
         old = [
             entry
             for entry in self._manifest.files
-            if entry.last < now - int(limits[HistoryClass(entry.kept_as)].total_seconds()) * SECOND
+            if entry.last < oldest[HistoryClass(entry.kept_as)]
         ]
         if old:
             self._replace({}, old, self.positions())
@@ -199,7 +240,7 @@ class HistorianWriter:
             raise
         if self._durable:
             sync_directories([target.parent, target.parent.parent])
-        column = "valid_time" if "valid_time" in table.column_names else CLASSES[kept_as].by_time
+        column = CLASSES[kept_as].bounded_by
         bounds = pc.min_max(table[column].cast(pa.int64()))
         return FileEntry(
             path,

@@ -101,21 +101,27 @@ class PostgresqlHistorianWriter:
             raise
 
     def delete_old(
-        self, now: int, retention: Mapping[HistoryClass, timedelta] | None = None
+        self,
+        now: int,
+        retention: Mapping[HistoryClass, timedelta] | None = None,
+        *,
+        recorded_now: int | None = None,
     ) -> int:
         """Delete the rows past their class's retention at `now` (ns UTC); return how many.
 
-        `retention` replaces the classes' own.
+        `retention` replaces the classes' own; `recorded_now` is the log's clock, for classes
+        that are kept by when they were recorded, where it is not that of the data.
         """
+        recorded_now = now if recorded_now is None else recorded_now
         deleted = 0
         with self._connection.cursor() as cursor:
             for kept_as, kept in CLASSES.items():
                 limit = (retention or {}).get(kept_as, kept.retention)
-                column = "valid_time" if "valid_time" in kept.schema.names else kept.by_time
+                since = now if kept.by_valid_time else recorded_now
                 cursor.execute(
                     f"WITH gone AS (DELETE FROM {self._schema}.{kept_as.value} "
-                    f"WHERE {column} < $1 RETURNING 1) SELECT count(*) FROM gone",
-                    (now - int(limit.total_seconds()) * SECOND,),
+                    f"WHERE {kept.bounded_by} < $1 RETURNING 1) SELECT count(*) FROM gone",
+                    (since - int(limit.total_seconds()) * SECOND,),
                 )
                 deleted += cursor.fetchone()[0]
         self._connection.commit()

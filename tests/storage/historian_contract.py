@@ -1,9 +1,12 @@
-"""What every historian must answer. Subclass it and give it the fixture `history`.
+"""What every historian must answer. Subclass it and give it the fixtures.
 
-`history(records)` records and commits them, and returns something to query.
+`history(records)` records and commits them, and returns something to query. `retained(records,
+now, limits)` does, then deletes what is past its retention at `now`, and returns the same.
 """
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +26,54 @@ def column(table: pa.Table, name: str) -> list:
 
 def all_logged(*outgoing):
     return [logged(out, offset, 100 + offset) for offset, out in enumerate(outgoing)]
+
+
+def rows_of(historian, kept_as) -> int:
+    (count,) = historian.sql(f"SELECT count(*) AS n FROM {kept_as.value}")["n"].to_pylist()
+    return count
+
+
+BOTH_DAYS = {
+    HistoryClass.RECORDS: lambda day: made.tick(day),
+    HistoryClass.SCADA: lambda day: made.frame(day, [1.0]),
+    HistoryClass.METER_READS: lambda day: made.meters(day, [1.0]),
+    HistoryClass.WEATHER: lambda day: made.weather([day], [20.0]),
+    HistoryClass.WINDOWS: lambda day: made.window(day, [1.0]),
+    HistoryClass.LONG_WINDOWS: lambda day: made.window(day, [1.0], topic=made.QUARTERS),
+    HistoryClass.METER_INTERVALS: lambda day: made.window(day, [1.0], topic=made.INTERVALS),
+    HistoryClass.STATES: lambda day: made.state(day),
+    HistoryClass.FORECASTS: lambda day: made.forecast(day, [1.0]),
+    HistoryClass.EVENTS: lambda day: made.finding(day),
+}
+"""One row of each class whose retention goes by the time of its data."""
+
+TWO_VERSIONS = {
+    HistoryClass.METER_READS: (
+        made.meters(T0, [1.0], available_at=T0), made.meters(T0, [2.0], run=1, available_at=T0 + 9),
+        "withdrawn_mwh",
+    ),
+    HistoryClass.WEATHER: (
+        made.weather([T0], [1.0], available_at=T0), made.weather([T0], [2.0], available_at=T0 + 9),
+        "value",
+    ),
+    HistoryClass.WINDOWS: (
+        made.window(T0, [1.0], known=T0), made.window(T0, [2.0], revision=2, known=T0 + 9), "value",
+    ),
+    HistoryClass.LONG_WINDOWS: (
+        made.window(T0, [1.0], known=T0, topic=made.QUARTERS),
+        made.window(T0, [2.0], revision=2, known=T0 + 9, topic=made.QUARTERS), "value",
+    ),
+    HistoryClass.METER_INTERVALS: (
+        made.window(T0, [1.0], known=T0, topic=made.INTERVALS),
+        made.window(T0, [2.0], revision=2, known=T0 + 9, topic=made.INTERVALS), "value",
+    ),
+    HistoryClass.STATES: (
+        made.state(T0, known=T0, j_per_dof=1.0), made.state(T0, known=T0 + 9, j_per_dof=2.0),
+        "j_per_dof",
+    ),
+}  # fmt: skip
+"""Of each class two records of one value, known at T0 and nine ns later. (Forecasts have a test
+of their own, and events no versions.)"""
 
 
 class HistorianContract:
@@ -141,6 +192,45 @@ class HistorianContract:
     def test_classes_without_versions_have_no_as_of(self, history) -> None:
         with pytest.raises(ValueError, match="scada has no versions"):
             history([]).as_of(HistoryClass.SCADA, 0, 1)
+
+    @pytest.mark.parametrize("kept_as", TWO_VERSIONS)
+    def test_of_every_class_what_was_known_then_is_told(self, history, kept_as) -> None:
+        first, second, name = TWO_VERSIONS[kept_as]
+        historian = history(all_logged(first, second))
+
+        def known(as_of: int) -> list:
+            return column(historian.as_of(kept_as, T0, T0 + HOUR, as_of=as_of), name)
+
+        assert [known(T0 - 1), known(T0 + 8), known(T0 + 9)] == [[], [1.0], [2.0]]
+
+    @pytest.mark.parametrize("kept_as", BOTH_DAYS)
+    def test_retention_deletes_past_the_limit_of_a_class_and_only_past_it(
+        self, retained, kept_as
+    ) -> None:
+        make = BOTH_DAYS[kept_as]
+        days = [T0 + day * DAY for day in range(4)]
+        records = all_logged(*(make(day) for day in days), made.rupture(T0))
+        limits = {kept_as: timedelta(days=2)}
+
+        def left(now: int) -> list[int]:
+            historian = retained(records, now, limits)
+            others = 1 if kept_as is HistoryClass.EVENTS else 0
+            return [rows_of(historian, kept_as) - others, rows_of(historian, HistoryClass.EVENTS)]
+
+        whole = left(days[0] + 2 * DAY)
+        one_less = left(days[0] + 2 * DAY + HOUR)
+        if kept_as is HistoryClass.EVENTS:
+            assert (whole[0], one_less[0]) == (4, 2)
+        else:
+            assert (whole, one_less) == ([4, 1], [3, 1])
+
+    def test_what_is_kept_for_years_by_default_is_not_deleted_by_months(self, retained) -> None:
+        records = all_logged(*(make(T0) for make in BOTH_DAYS.values()))
+        historian = retained(records, T0 + 93 * DAY, {})
+        gone = {kept_as for kept_as in BOTH_DAYS if rows_of(historian, kept_as) == 0}
+        assert gone == {HistoryClass.RECORDS, HistoryClass.SCADA}
+        historian = retained(records, T0 + 4 * 366 * DAY, {})
+        assert [rows_of(historian, kept_as) for kept_as in BOTH_DAYS] == [0] * len(BOTH_DAYS)
 
     def test_a_matrix_weights_by_time_and_leaves_out_what_is_not_known(self, history) -> None:
         means = [[6.0, 1.0], [12.0, np.nan], [np.nan, np.nan], [4.0, 8.0]]

@@ -94,15 +94,15 @@ def weather(valid_times, values, *, issue_time=None, available_at=T0):
     return weather_record(WEATHER, record, "metoffice")
 
 
-def state(time):
+def state(time, *, known=None, j_per_dof=1.1):
     columns = [np.array([1.0, np.nan]).tobytes() for _ in range(6)]
     return state_record(
         STATES,
         NetworkState(
-            time, "case118", True, "", 3, 1.1, *columns, {"0": 2.5},
+            time, "case118", True, "", 3, j_per_dof, *columns, {"0": 2.5},
             [Removal("gen:1 p_mw", 9.0, 1.0, 2.0)], 800, 4,
         ),
-        time + MINUTE,
+        time + MINUTE if known is None else known,
     )  # fmt: skip
 
 

@@ -30,6 +30,25 @@ def history(tmp_path_factory):
         historian.close()
 
 
+@pytest.fixture
+def retained(tmp_path_factory):
+    opened = []
+
+    def retained(records, now, limits) -> Historian:
+        directory = tmp_path_factory.mktemp("historian")
+        with HistorianWriter(directory) as writer:
+            recorder = Recorder(writer)
+            recorder.take(records)
+            recorder.flush()
+            writer.delete_old(now, limits)
+        opened.append(Historian(directory, threads=1))
+        return opened[-1]
+
+    yield retained
+    for historian in opened:
+        historian.close()
+
+
 class TestEmbeddedHistorian(HistorianContract):
     pass
 

@@ -3,8 +3,11 @@ from datetime import timedelta
 import pyarrow.parquet as pq
 import pytest
 
-from records.log import Partition
+from records.deadletter import dead_letter_record
+from records.errors import Reason, RecordError
+from records.log import LogRecord, Partition
 from records.time import DAY, HOUR, MINUTE
+from records.topics import topic_name
 from storage.disk_full import is_disk_full
 from storage.historian import Historian
 from storage.historian_classes import CLASSES, HistoryClass
@@ -163,3 +166,47 @@ def test_retention_drops_what_is_past_its_class_limit_and_only_that(tmp_path):
         assert writer.positions()[PLACE] == 4
         assert writer.delete_old(T0 + 3 * DAY) == 0
     assert len(parquet_files(tmp_path)) == 3
+
+
+def test_tidying_merges_and_drops_and_deletes_a_round_later(tmp_path):
+    with HistorianWriter(tmp_path) as writer:
+        for i in range(4):
+            commit(writer, i, made.window(T0 + i * 5 * MINUTE, [float(i)]))
+        commit(writer, 8, made.window(T0 - 3 * DAY, [9.0]))
+        limits = {WINDOWS: timedelta(days=2)}
+        assert writer.tidy(None, limits, recorded_now=0) == (0, 4)
+        assert len(parquet_files(tmp_path)) == 6
+        assert writer.tidy(T0, limits, recorded_now=0) == (1, 0)
+        assert len(parquet_files(tmp_path)) == 2
+        assert writer.tidy(T0, limits, recorded_now=0) == (0, 0)
+        assert len(parquet_files(tmp_path)) == 1
+    assert values(tmp_path) == [0.0, 1.0, 2.0, 3.0]
+
+
+def test_dead_letters_are_kept_by_the_clock_of_the_log_not_by_that_of_the_data(tmp_path):
+    bad = LogRecord(made.FRAMES, 0, 1, 5, b"junk")
+    letter = dead_letter_record(
+        topic_name("t", "dead-letter.v1"), bad, RecordError(Reason.UNDECODABLE, "x"), source="a"
+    )
+    letters = HistoryClass.DEAD_LETTERS
+    with HistorianWriter(tmp_path) as writer:
+        recorder = Recorder(writer)
+        recorder.take([logged(letter, 0, append_time=T0)])
+        recorder.flush()
+        limits = {letters: timedelta(days=2)}
+        assert writer.delete_old(T0 + 900 * DAY, limits, recorded_now=T0 + 2 * DAY) == 0
+        assert writer.delete_old(T0, limits, recorded_now=T0 + 2 * DAY + 1) == 1
+
+
+def test_files_written_before_a_column_was_added_are_read_and_merged(tmp_path):
+    with HistorianWriter(tmp_path) as writer, Historian(tmp_path) as historian:
+        for i in range(4):
+            commit(writer, i, made.window(T0 + i * 5 * MINUTE, [float(i)]))
+        for old in parquet_files(tmp_path)[:3]:
+            table = pq.read_table(tmp_path / old).drop_columns(["input_offset"])
+            pq.write_table(table, tmp_path / old)
+        query = "SELECT input_offset o FROM windows ORDER BY valid_time"
+        assert historian.sql(query)["o"].to_pylist() == [None, None, None, 0]
+        assert writer.compact() == 4
+        assert historian.sql(query)["o"].to_pylist() == [None, None, None, 0]
+        assert values(tmp_path) == [0.0, 1.0, 2.0, 3.0]

@@ -76,6 +76,25 @@ def history(database):
         historian.close()
 
 
+@pytest.fixture
+def retained(database):
+    opened = []
+
+    def retained(records, now, limits) -> PostgresqlHistorian:
+        schema = f"t{next(_serial)}"
+        with PostgresqlHistorianWriter(database, schema) as writer:
+            recorder = Recorder(writer)
+            recorder.take(records)
+            recorder.flush()
+            writer.delete_old(now, limits)
+        opened.append(PostgresqlHistorian(database, schema))
+        return opened[-1]
+
+    yield retained
+    for historian in opened:
+        historian.close()
+
+
 class TestPostgresqlHistorian(HistorianContract):
     pass
 
