@@ -26,6 +26,7 @@ __all__ = [
     "CheckpointSettings",
     "DeadlineSettings",
     "ForecastSettings",
+    "HistorianSettings",
     "KafkaSettings",
     "LoggingSettings",
     "MetricsSettings",
@@ -122,6 +123,26 @@ class KafkaSettings(_Section):
     """Silence after which a group takes a worker for dead and gives its partitions to others."""
 
 
+class HistorianSettings(_Section):
+    """How long what is recorded is kept, and how often its files are put in order."""
+
+    tidy_every: Duration = timedelta(minutes=10)
+    """Small files are merged, and what is past its retention is deleted."""
+    retention: dict[str, Duration] = Field(default_factory=dict)
+    """By class, for those that are to be kept otherwise than by default."""
+
+    @model_validator(mode="after")
+    def _known(self) -> HistorianSettings:
+        if self.retention:
+            from storage.historian_classes import HistoryClass
+
+            unknown = set(self.retention) - set(HistoryClass)
+            if unknown:
+                known = ", ".join(HistoryClass)
+                raise ValueError(f"no class {', '.join(sorted(unknown))}; there are {known}")
+        return self
+
+
 class MetricsSettings(_Section):
     """Prometheus endpoints on loopback, one a process, from `first_port` up."""
 
@@ -163,6 +184,7 @@ class Settings(_Section):
     deadline: DeadlineSettings = DeadlineSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     kafka: KafkaSettings = KafkaSettings()
+    historian: HistorianSettings = HistorianSettings()
     metrics: MetricsSettings = MetricsSettings()
     logging: LoggingSettings = LoggingSettings()
     addresses: Annotated[Addresses, Field(exclude=True)] = Field(default_factory=Addresses)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 import structlog
 
@@ -12,10 +13,17 @@ from console.redis_access import open_redis
 from console.services.heartbeat import Pulse
 from console.services.run_file import RunFile
 from records.envelope import watermark_of
-from records.log import LogReader, LogUnavailableError, Partition
+from records.log import (
+    LogReader,
+    LogRecord,
+    LogUnavailableError,
+    OffsetOutOfRangeError,
+    Partition,
+)
 from records.topics import topic_name
 from storage.disk_full import MAKE_ROOM, is_disk_full
 from storage.filing import RECORDED_TOPICS
+from storage.historian_classes import HistoryClass
 from storage.historian_writer import HistorianWriter
 from storage.recorder import Recorder
 
@@ -46,7 +54,9 @@ def record(run: RunFile, stop: threading.Event) -> None:
     writer = HistorianWriter(run.directory / "historian", durable=settings.checkpoint.durable)
     recorder = Recorder(writer)
     topics = [topic_name(settings.namespace, name) for name in RECORDED_TOPICS]
-    committed = time.monotonic()
+    tidied = committed = time.monotonic()
+    tidy_every = settings.historian.tidy_every.total_seconds()
+    retention = {HistoryClass(name): kept for name, kept in settings.historian.retention.items()}
     event_time: int | None = None
     full = False
     try:
@@ -57,6 +67,12 @@ def record(run: RunFile, stop: threading.Event) -> None:
                 if full or time.monotonic() - committed > _COMMIT_EVERY_S:
                     recorder.flush()
                     committed, full = time.monotonic(), False
+                if time.monotonic() - tidied > tidy_every:
+                    dropped, merged = writer.tidy(
+                        event_time, retention, recorded_now=time.time_ns()
+                    )
+                    tidied = time.monotonic()
+                    _logger.info("tidied", dropped=dropped, merged=merged)
                 taken, reached = take_available(recorder, reader, topics)
                 event_time = max((t for t in (event_time, reached) if t is not None), default=None)
             except LogUnavailableError as error:
@@ -83,6 +99,18 @@ def record(run: RunFile, stop: threading.Event) -> None:
         client.close()
 
 
+def _read(reader: LogReader, where: Partition, offset: int) -> Sequence[LogRecord]:
+    try:
+        return reader.read(where, offset, _BATCH)
+    except OffsetOutOfRangeError as error:
+        if offset > error.begin:
+            raise
+        # The recorder was away for longer than the log keeps them; what is left is recorded.
+        _logger.error("lost", topic=where.topic, partition=where.number, first=offset,
+                      past=error.begin)  # fmt: skip
+        return reader.read(where, error.begin, _BATCH)
+
+
 def take_available(
     recorder: Recorder, reader: LogReader, topics: list[str]
 ) -> tuple[int, int | None]:
@@ -102,7 +130,7 @@ def take_available(
             offset = recorder.positions.get(where)
             if offset is None:
                 offset = reader.begin_offset(where)
-            records = reader.read(where, offset, _BATCH)
+            records = _read(reader, where, offset)
             if records:
                 taken += recorder.take(records)
                 reached = max(

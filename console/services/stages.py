@@ -110,6 +110,12 @@ def written_by(role: str, run: RunFile, scenario: Scenario) -> list[Partition]:
     return own + [Partition(*slot) for slot in slots_of(role, run, scenario).items()]
 
 
+def _rebuild_for(run: RunFile, kept_as: HistoryClass) -> int:
+    """How late readings may be for their windows to be made again, ns."""
+    kept = run.settings.historian.retention.get(kept_as, CLASSES[kept_as].retention)
+    return max(nanoseconds(kept) - _MARGIN, 0)
+
+
 def _alarm_settings(run: RunFile) -> AlarmSettings:
     alarms = run.settings.alarms
     return AlarmSettings(screen_every=alarms.screen_every, acts=alarms.operator_acts)
@@ -119,10 +125,9 @@ def area_settings(run: RunFile) -> AreaSettings:
     """Settings of the area stage, and so of windows that are made again."""
     scada = run.settings.scada
     held_for = nanoseconds(scada.held_for)
-    kept = nanoseconds(CLASSES[HistoryClass.SCADA].retention)
     return replace(
         AreaSettings(),
-        rebuild_for=kept - _MARGIN,
+        rebuild_for=_rebuild_for(run, HistoryClass.SCADA),
         disorder=nanoseconds(scada.allowed_disorder),
         fill=FillLimits(switch_age=held_for),
     )

@@ -14,6 +14,7 @@ from console.services.rebuild_service import RebuildService, first_made_of
 from console.services.recorder_service import take_available
 from records.deadletter import decode_dead_letter
 from records.envelope import watermark_of
+from records.late import LateReadings, decode_late
 from records.log import LogRecord, Outgoing, Partition
 from records.points import ElementKind, Point, PointRegister, Quantity
 from records.scada import ScadaFrame, frame_record
@@ -143,6 +144,11 @@ class World:
         names = rows["series"].to_pylist()
         stands = zip(rows["version"].to_pylist(), rows["value"].to_pylist(), strict=True)
         return dict(zip(zip(start.tolist(), names, strict=True), stands, strict=True))
+
+    def rebuilds_at(self) -> int:
+        """Offset of the raw record at which windows were asked for."""
+        (record,) = self.all(LATE)
+        return decode_late(record.value).input_offset
 
     def close(self) -> None:
         self.log.close()
@@ -303,3 +309,24 @@ def test_the_relay_refuses_what_is_not_for_windows(world: World) -> None:
     _, (letter,) = RelayStage(SPACE).step(None, stray)
     assert isinstance(letter, Outgoing)
     assert decode_dead_letter(letter.value).detail == "gridcast.window.v1 for nobody"
+
+
+def test_every_window_can_be_made_again_from_raw_and_is_the_same(world: World) -> None:
+    five_hours_late(world)
+    world.record()
+    world.rebuild()
+    world.process()
+    world.record()
+    starts = np.arange(T0, T0 + 5 * HOUR, 15 * MINUTE)
+    end = world.reader.end_offset(Partition(FRAMES, 0))
+    everything = LateReadings(
+        0, end, T0 + 7 * HOUR, 15 * MINUTE, False,
+        np.repeat(starts, 2), np.array(["load:1", "load:2"] * len(starts), object),
+    )  # fmt: skip
+    rebuilder = Rebuilder(world.historian, SPACE, POINTS, SETTINGS)
+    assert rebuilder.rebuild(everything) == []
+    # As of before the late scans, those of their hour and what follows from them are not.
+    outdated = replace(everything, input_offset=world.rebuilds_at() - 1)
+    assert {decode_window(made.value).start for made in rebuilder.rebuild(outdated)} == set(
+        range(T0 + HOUR, T0 + 2 * HOUR, 5 * MINUTE)
+    )
