@@ -25,7 +25,14 @@ from records.deadletter import dead_letter_record
 from records.envelope import event_type, watermark_of
 from records.errors import Reason, RecordError
 from records.late import LATE_TYPE, LateReadings, decode_late
-from records.log import LogReader, LogRecord, LogWriter, Outgoing, Partition
+from records.log import (
+    LogReader,
+    LogRecord,
+    LogUnavailableError,
+    LogWriter,
+    Outgoing,
+    Partition,
+)
 from records.snapshot import pack, unpack
 from records.topics import topic_name
 from records.window import decode_window
@@ -73,7 +80,11 @@ def rebuild(run: RunFile, stop: threading.Event) -> None:
     )
     try:
         while not stop.is_set():
-            answered = service.turn()
+            answered = 0
+            try:
+                answered = service.turn()
+            except LogUnavailableError as error:
+                _logger.warning("log_does_not_answer", error=str(error))
             retention.apply_now_and_then()
             pulse.beat(service.event_time, detail=f"{service.waiting} requests waiting")
             if not answered:
