@@ -184,15 +184,17 @@ def check_against_scada(
     Parameters
     ----------
     intervals, windows
-        What became known up to `now` (ns UTC), in the order of their logs.
+        What became known up to `now` (ns UTC), in the order of their logs. What is older than
+        is kept is passed over: told again after a restart, it would look new.
     """
+    oldest = now - limits.keep
     touched: dict[_Interval, list[npt.NDArray[np.int64]]] = {}
-    for batch in intervals:
+    for batch in (b for b in intervals if b.start >= oldest):
         columns = state.take(batch, np.isfinite(batch.mean), metered=True)
         if len(columns):
             touched.setdefault((batch.start, batch.length), []).append(columns)
     moved: dict[int, list[npt.NDArray[np.int64]]] = {}
-    for batch in windows:
+    for batch in (b for b in windows if b.start >= oldest):
         columns = state.take(batch, batch.imputed_share <= limits.imputed_share, metered=False)
         if len(columns):
             moved.setdefault(batch.start, []).append(columns)
@@ -203,7 +205,7 @@ def check_against_scada(
     for interval in sorted(touched):
         columns = np.unique(np.concatenate(touched[interval]))
         findings += state.compare(interval, columns, limits)
-    state.forget(now - limits.keep)
+    state.forget(oldest)
     return findings
 
 
