@@ -122,7 +122,11 @@ class SeriesHistory:
         revision: npt.NDArray[np.int32],
         imputed_share: npt.NDArray[np.float64],
     ) -> int:
-        """Take the means of ``[start, start + length)`` in; a lower revision changes nothing."""
+        """Take the means of ``[start, start + length)`` in.
+
+        A lower revision changes nothing, nor does one that was taken in before: told again after
+        a restart of whoever tells, it is no correction.
+        """
         if length % self._fine_step or (start - self.start) % self._fine_step:
             return len(columns)
         first = (start - self.start) // self._fine_step
@@ -157,8 +161,10 @@ class SeriesHistory:
             self._fine[slot] = np.nan
             self._revision[slot] = 0
             self._imputed[slot] = 0.0
-        newer = revision >= self._revision[slot, columns]
+        newer = revision > self._revision[slot, columns]
         chosen = columns[newer]
+        if not len(chosen):
+            return 0
         self._fine[slot, chosen] = mean[newer]
         self._revision[slot, chosen] = revision[newer]
         self._imputed[slot, chosen] = imputed_share[newer]

@@ -38,6 +38,15 @@ def test_a_step_with_less_than_half_its_windows_is_missing() -> None:
     assert past.values[0, 0] == 2.0
 
 
+def test_a_window_told_again_is_no_correction() -> None:
+    past = history()
+    for quarter in range(4):
+        put(past, quarter, 1.0)
+    assert past.corrected_since(0, HOUR)
+    put(past, 1, 1.0)
+    assert not past.corrected_since(0, HOUR)
+
+
 def test_a_correction_changes_the_mean_and_a_lower_revision_does_not() -> None:
     past = history()
     for quarter in range(4):
