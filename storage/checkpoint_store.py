@@ -45,6 +45,8 @@ class CheckpointStore:
         self._durable = durable
         self._named: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
         """Parts that the last two generations of each checkpoint saved here name."""
+        self._damaged: set[str] = set()
+        """Checkpoints whose last generation is damaged: it must not replace the one before."""
 
     def save(
         self,
@@ -74,6 +76,8 @@ class CheckpointStore:
             When the disk refuses; what was there before stays.
         """
         path, shelf = self._path(name), self._shelf(name)
+        previous = path.with_suffix(".previous")
+        last = path if path.exists() and name not in self._damaged else previous
         added: list[Path] = []
         try:
             if new:
@@ -95,10 +99,11 @@ class CheckpointStore:
         else:
             # The first time, what a killed process left behind is cleared away too.
             past = frozenset(kept.name for kept in shelf.iterdir()) if shelf.is_dir() else _NONE
-            before = _named_by(path) if past else _NONE
-        if path.exists():
-            path.replace(path.with_suffix(".previous"))
+            before = _named_by(last) if past else _NONE
+        if last is path:
+            path.replace(previous)
         temporary.replace(path)
+        self._damaged.discard(name)
         self._settle(self._directory)
         self._named[name] = before, frozenset(parts)
         for part in past - before - frozenset(parts):
@@ -116,6 +121,7 @@ class CheckpointStore:
         """
         path = self._path(name)
         self._named.pop(name, None)
+        self._damaged.discard(name)
         problems = []
         for generation in (path, path.with_suffix(".previous")):
             try:
@@ -127,6 +133,8 @@ class CheckpointStore:
                 continue
             # Between the two renames of `save` only the previous generation is there.
             if found is not None:
+                if problems:
+                    self._damaged.add(name)
                 return Checkpoint(*found, bool(problems), "; ".join(problems))
         if problems:
             raise CheckpointDamagedError(

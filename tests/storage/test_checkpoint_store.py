@@ -59,6 +59,35 @@ def test_a_damaged_one_is_noticed_and_the_previous_one_taken(store, spoil, said)
     assert said in checkpoint.problem
 
 
+def torn(store):
+    last(store).write_bytes(last(store).read_bytes()[:20])
+
+
+def test_a_damaged_generation_never_takes_the_place_of_the_whole_one_before_it(store):
+    body = b"of the old one"
+    part = part_name(body)
+    store.save("area-0", b"old", [part], {part: body})
+    store.save("area-0", b"new!")
+    torn(store)
+    assert store.load("area-0").data == b"old"
+    store.save("area-0", b"again")
+    torn(store)
+    kept = store.load("area-0")
+    assert (kept.data, kept.parts) == (b"old", {part: body})
+
+
+def test_the_generation_that_a_crash_between_the_renames_left_keeps_its_parts(store):
+    body = b"of the only one"
+    part = part_name(body)
+    store.save("area-0", b"one", [part], {part: body})
+    last(store).rename(last(store).with_suffix(".previous"))
+    assert store.load("area-0").data == b"one"
+    store.save("area-0", b"two")
+    torn(store)
+    kept = store.load("area-0")
+    assert (kept.data, kept.parts) == (b"one", {part: body})
+
+
 def test_when_no_whole_generation_is_left_it_says_so(store):
     store.save("area-0", b"only")
     last(store).write_bytes(b"GCC1")
