@@ -1,9 +1,4 @@
-"""Alarms from views, states and acts: a small network whose flows can be worked out by hand.
-
-Buses 1, 2 and 3 form a triangle of equal lines; 4 hangs on 3. Loads of 60, 60 and 30 MW at 2, 3
-and 4 are fed from 1. So 1-2 carries (2 * 60 + 90) / 3 = 70 MW, 1-3 carries 80 and 3-2 carries
-10; without 1-2 all 150 MW go over 1-3.
-"""
+"""Alarms from views, states and acts, on the network of `tests.stream.four_buses`."""
 
 from __future__ import annotations
 
@@ -16,11 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.twin.register import telemetry_of
 from network.alarm_rules import AlarmRules
 from network.outage_factors import OutageFactors
 from network.power_flow import PowerFlow
-from network.readers.matpower import network_from_matpower_text
 from records.alarm import Alarm, AlarmKind, LeadTime, decode_alarm
 from records.log import LogRecord, Outgoing, Partition
 from records.operator_act import ActKind, OperatorAct, act_record
@@ -32,6 +25,7 @@ from records.time import MINUTE, SECOND, parse_time
 from records.topics import topic_name
 from records.view import ScadaView, view_record
 from stream.alarms import AlarmSettings, AlarmStage
+from tests.stream.four_buses import FLOWS, NETWORK, REGISTER, V, truth
 
 T0 = parse_time("2014-11-10T00:00:00Z")
 VIEWS, STATES, ACTS, ALARMS, DEAD = (
@@ -41,27 +35,6 @@ VIEWS, STATES, ACTS, ALARMS, DEAD = (
         "dead-letter.v1",
     )
 )  # fmt: skip
-NETWORK = network_from_matpower_text("""
-function mpc = four
-mpc.baseMVA = 100;
-mpc.bus = [
-  1  3   0  0  0  0  1  1.0  0  110  1  1.1  0.9;
-  2  1  60  0  0  0  1  1.0  0  110  1  1.1  0.9;
-  3  1  60  0  0  0  1  1.0  0  110  1  1.1  0.9;
-  4  1  30  0  0  0  1  1.0  0  110  1  1.1  0.9;
-];
-mpc.gen = [ 1  150  0  99  -99  1.0  100  1  200  0 ];
-mpc.branch = [
-  1  2  0  0.05  0  100  0  0  0  0  1;
-  1  3  0  0.05  0  100  0  0  0  0  1;
-  3  2  0  0.05  0  100  0  0  0  0  1;
-  3  4  0  0.05  0  100  0  0  0  0  1;
-];
-""")
-AREA_OF = np.array([0, 0, 1, 1])
-REGISTER = telemetry_of(NETWORK, AREA_OF).register
-V = PowerFlow(NETWORK).solve()
-FLOWS = OutageFactors(NETWORK, V)
 PARTITIONS = [Partition(VIEWS, 0), Partition(VIEWS, 1), Partition(STATES, 0)]
 
 
@@ -129,17 +102,6 @@ class Log:
     def tick(self, cut: int) -> LogRecord:
         time = T0 + cut * 5 * MINUTE
         return self.put(tick_record(ACTS, 0, time, "gateway"), time)
-
-
-def truth() -> dict[str, float]:
-    values = {}
-    for row in range(NETWORK.n_branch):
-        for end, flow in (("from", FLOWS.s_from_mva[row]), ("to", FLOWS.s_to_mva[row])):
-            values[f"branch:{row} {end} p_mw"] = float(flow.real)
-            values[f"branch:{row} {end} q_mvar"] = float(flow.imag)
-    for row, name in enumerate(NETWORK.buses.id.tolist()):
-        values[f"bus:{name} v_kv"] = float(abs(V[row]) * 110)
-    return values
 
 
 @pytest.fixture
