@@ -22,7 +22,7 @@ ARGS        ?=
 help:  ## Print this list
 	@echo "gridcast: real-time electricity consumption forecasting on a grid"
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  Options are passed on with ARGS="...", for example make demo ARGS="--json figures.json"'
 
@@ -60,6 +60,10 @@ test-broker: setup  ## Tests against a real Apache Kafka, a real Redis and a rea
 kafka-proof: setup  ## Five minutes over Kafka with everything killed, against the same undisturbed
 	@bash .ci/ensure-servers
 	@$(TEST_ENV) .venv/bin/python -m tests.system.kafka_proof.prove $(ARGS)
+
+.PHONY: crash-worlds
+crash-worlds: setup  ## 10,000 seeded worlds of crashes against their undisturbed twins
+	@$(TEST_ENV) .venv/bin/python -m tests.stream.worlds $(ARGS)
 
 .PHONY: lint
 lint: setup  ## Style, formatting and the direction of imports
