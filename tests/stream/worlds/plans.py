@@ -35,13 +35,23 @@ from stream.forecast_stage import ForecastStage, ForecastState
 from stream.local_clock import LocalClock
 from stream.meter_check import CheckLimits
 from stream.metering import MeteringSettings, MeteringStage
+from stream.rollup import RollupStage
 from stream.stage import Stage
 from stream.validation import RuleLimits
 from stream.windows import WindowSettings
 from tests.stream.four_buses import AREA_OF, NETWORK, REGISTER, truth
-from tests.stream.worlds.raw_logs import METERS, RawLogs, Sent, appended, grid_logs, mangled, ticks
+from tests.stream.worlds.raw_logs import (
+    METERS,
+    Era,
+    RawLogs,
+    Sent,
+    appended,
+    grid_logs,
+    mangled,
+    ticks,
+)
 
-__all__ = ["FORECAST", "GRID", "PICTURE", "Plan", "plan_of"]
+__all__ = ["FORECAST", "GRID", "PICTURE", "ROLLUP", "Plan", "plan_of"]
 
 
 @dataclass(frozen=True)
@@ -66,10 +76,11 @@ class Plan:
     raw_logs: Callable[[int], RawLogs]
 
 
-T0 = parse_time("2014-11-10T00:00:00Z")
-LENGTH_S = 210
-WINDOW = MINUTE
 CLOCK = LocalClock(UTC)
+WINDOW = MINUTE
+SHORT = Era(parse_time("2014-11-10T00:00:00Z"), 210)
+LONG = Era(parse_time("2014-11-10T23:15:00Z"), 210, 15 * SECOND)
+"""Long enough for quarters of an hour, and for a day to end."""
 _TWO_AREAS: Network = replace(
     NETWORK, buses=replace(NETWORK.buses, area=np.array(["a", "b"])[AREA_OF])
 )
@@ -84,26 +95,32 @@ def _register() -> PointRegister:
 
 
 _REGISTER = _register()
-_AREA = AreaSettings(
-    disorder=10 * SECOND,
-    silence=30 * SECOND,
-    windows=WindowSettings(
-        length=WINDOW,
-        long=3 * WINDOW,
-        hot_retention=4 * WINDOW,
-        fold=FoldLimits(
-            reach=25 * SECOND,
-            carry=90 * SECOND,
-            rules=RuleLimits(frozen_after=40 * SECOND, reference_age=120 * SECOND),
+
+
+def _area(length: int, long: int, unit: int) -> AreaSettings:
+    return AreaSettings(
+        disorder=10 * unit,
+        silence=30 * unit,
+        windows=WindowSettings(
+            length=length,
+            long=long,
+            hot_retention=240 * unit,
+            fold=FoldLimits(
+                reach=25 * unit,
+                carry=90 * unit,
+                rules=RuleLimits(frozen_after=40 * unit, reference_age=120 * unit),
+            ),
         ),
-    ),
-)
-_METERING = MeteringSettings(
-    points={f"meter:{bus}": f"{bus} p_mw" for bus in (2, 3, 4)},
-    keep=8 * WINDOW,
-    beat=WINDOW,
-    check=CheckLimits(window=WINDOW, imputed_share=0.9, keep=6 * WINDOW),
-)
+    )
+
+
+def _metering(window: int, unit: int) -> MeteringSettings:
+    return MeteringSettings(
+        points={f"meter:{bus}": f"{bus} p_mw" for bus in (2, 3, 4)},
+        keep=480 * unit,
+        beat=window,
+        check=CheckLimits(window=window, imputed_share=0.9, keep=360 * unit),
+    )
 
 
 _ESTIMATION = EstimationSettings(cadence=WINDOW)
@@ -113,8 +130,17 @@ _ALARMS = AlarmSettings(cadence=WINDOW, screen_every=2, acts=True)
 def picture_stages() -> list[Stage[Any]]:
     """What runs by area."""
     return [
-        AreaStage("test", _REGISTER, CLOCK, _AREA),
-        MeteringStage("test", _METERING),
+        AreaStage("test", _REGISTER, CLOCK, _area(WINDOW, 3 * WINDOW, SECOND)),
+        MeteringStage("test", _metering(WINDOW, SECOND)),
+    ]
+
+
+def long_stages() -> list[Stage[Any]]:
+    """What runs by area, at lengths from which longer windows are rolled up."""
+    return [
+        AreaStage("test", _REGISTER, CLOCK, _area(5 * MINUTE, 15 * MINUTE, LONG.unit)),
+        MeteringStage("test", _metering(5 * MINUTE, LONG.unit)),
+        RollupStage("test", CLOCK),
     ]
 
 
@@ -140,12 +166,19 @@ def _readings() -> list[dict[int, tuple[float, float]]]:
     ]
 
 
-def grid_raw_logs(seed: int) -> RawLogs:
-    return grid_logs(seed, T0, _readings(), length_s=LENGTH_S)
+def short_raw_logs(seed: int) -> RawLogs:
+    """Logs of minutes."""
+    return grid_logs(seed, SHORT, _readings())
 
 
-PICTURE = Plan("picture", 2, picture_stages, grid_raw_logs)
-GRID = Plan("grid", 2, grid_stages, grid_raw_logs)
+def long_raw_logs(seed: int) -> RawLogs:
+    """Logs of hours."""
+    return grid_logs(seed, LONG, _readings())
+
+
+PICTURE = Plan("picture", 2, picture_stages, short_raw_logs)
+ROLLUP = Plan("rollup", 2, long_stages, long_raw_logs)
+GRID = Plan("grid", 2, grid_stages, short_raw_logs)
 
 N_PAST = 100 * 24
 N_HOURS = 10
@@ -250,18 +283,17 @@ def forecast_raw_logs(seed: int) -> RawLogs:
         weather.append((3600 * hour + rng.uniform(0, 5000), sent))
         if rng.random() < 0.1:
             weather.append((3600 * hour + 5000, sent))
-    length_s, beat = 3600 * N_HOURS, {"every_s": 1800, "more_s": 7200}
-    logs = {}
+    logs, era = {}, Era(NOW, 3600 * N_HOURS)
     for topic, sent in ((METERS, meters), (WEATHER, weather)):
-        sent += ticks(topic, 0, NOW, length_s, **beat)
-        logs[Partition(topic, 0)] = appended(topic, 0, NOW, sent)
+        sent += ticks(topic, 0, era, every=1800, more=7200)
+        logs[Partition(topic, 0)] = appended(topic, 0, era, sent)
     return logs
 
 
 FORECAST = Plan("forecast", 1, forecast_stages, forecast_raw_logs)
 
 
-_TURNS = (PICTURE, GRID, PICTURE, GRID, FORECAST)
+_TURNS = (PICTURE, GRID, ROLLUP, GRID, FORECAST)
 
 
 def plan_of(seed: int) -> Plan:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import msgspec
@@ -24,11 +24,11 @@ from records.tick import tick_record
 from records.time import SECOND
 from records.topics import topic_name
 
-__all__ = ["RawLogs", "Sent", "appended", "grid_logs", "mangled", "ticks"]
+__all__ = ["Era", "RawLogs", "Sent", "appended", "grid_logs", "mangled", "ticks"]
 
 RawLogs: TypeAlias = dict[Partition, list[LogRecord]]
 Sent: TypeAlias = tuple[float, Outgoing]
-"""When a record reached the log, s after the start, and the record."""
+"""When a record reached the log, in units after the start of the era, and the record."""
 
 FRAMES, METERS, ACTS = (
     topic_name("test", name) for name in ("scada.frame.v1", "meter.read.v1", "operator.act.v1")
@@ -36,49 +36,66 @@ FRAMES, METERS, ACTS = (
 UNKNOWN_POINT = 9_999
 
 
-def grid_logs(
-    seed: int, start: int, readings: Sequence[dict[int, tuple[float, float]]], *, length_s: int
-) -> RawLogs:
-    """Frames and meter documents of each area, and acts of operators, with their ticks.
+@dataclass(frozen=True)
+class Era:
+    """When the sources speak.
 
     Parameters
     ----------
     start
         ns UTC.
+    length
+        How long the sources go on, in units; the ticks go on longer and close everything.
+    unit
+        Unit of all times in the logs, ns: longer ones stretch the same trouble.
+    """
+
+    start: int
+    length: int
+    unit: int = SECOND
+
+    def at(self, units: float) -> int:
+        """Return a time in ns UTC."""
+        return self.start + int(units * self.unit)
+
+
+def grid_logs(seed: int, era: Era, readings: Sequence[dict[int, tuple[float, float]]]) -> RawLogs:
+    """Frames and meter documents of each area, and acts of operators, with their ticks.
+
+    Parameters
+    ----------
+    era
+        When.
     readings
         Of each area: true value and sigma by point number.
-    length_s
-        How long the sources go on; the ticks go on longer and close everything.
     """
     rng = random.Random(seed)
     logs: RawLogs = {}
     for area, truth in enumerate(readings):
-        sent = [*_frames(rng, start, area, truth, length_s), *ticks(FRAMES, area, start, length_s)]
-        logs[Partition(FRAMES, area)] = appended(FRAMES, area, start, sent)
-        sent = [*_documents(rng, start, area, length_s), *ticks(METERS, area, start, length_s)]
-        logs[Partition(METERS, area)] = appended(METERS, area, start, sent)
-    sent = [*_acts(rng, start, length_s), *ticks(ACTS, 0, start, length_s)]
-    logs[Partition(ACTS, 0)] = appended(ACTS, 0, start, sent)
+        sent = [*_frames(rng, era, area, truth), *ticks(FRAMES, area, era)]
+        logs[Partition(FRAMES, area)] = appended(FRAMES, area, era, sent)
+        sent = [*_documents(rng, era, area), *ticks(METERS, area, era)]
+        logs[Partition(METERS, area)] = appended(METERS, area, era, sent)
+    sent = [*_acts(rng, era), *ticks(ACTS, 0, era)]
+    logs[Partition(ACTS, 0)] = appended(ACTS, 0, era, sent)
     return logs
 
 
-def appended(topic: str, partition: int, start: int, sent: Iterable[Sent]) -> list[LogRecord]:
+def appended(topic: str, partition: int, era: Era, sent: Iterable[Sent]) -> list[LogRecord]:
     """Number records in the order in which they reached the log."""
     ordered = sorted(sent, key=lambda entry: entry[0])
     return [
-        LogRecord(
-            topic, partition, offset, start + int(at * SECOND), out.value, out.key, out.headers
-        )
+        LogRecord(topic, partition, offset, era.at(at), out.value, out.key, out.headers)
         for offset, (at, out) in enumerate(ordered)
     ]
 
 
 def ticks(
-    topic: str, partition: int, start: int, length_s: int, *, every_s: int = 20, more_s: int = 300
+    topic: str, partition: int, era: Era, *, every: int = 20, more: int = 300
 ) -> Iterator[Sent]:
     """The clock of a partition, which goes on after its sources have ended."""
-    for at in range(0, length_s + more_s, every_s):
-        yield at + 0.5, tick_record(topic, partition, start + at * SECOND, "clock")
+    for at in range(0, era.length + more, every):
+        yield at + 0.5, tick_record(topic, partition, era.at(at), "clock")
 
 
 def mangled(rng: random.Random, sent: Outgoing) -> Outgoing:
@@ -96,15 +113,15 @@ def mangled(rng: random.Random, sent: Outgoing) -> Outgoing:
 
 
 def _frames(
-    rng: random.Random, start: int, area: int, truth: dict[int, tuple[float, float]], length_s: int
+    rng: random.Random, era: Era, area: int, truth: dict[int, tuple[float, float]]
 ) -> Iterator[Sent]:
     sequence = 0
     silent = (0, 0)
     if rng.random() < 0.4:
-        begin = rng.randrange(length_s // 2)
+        begin = rng.randrange(era.length // 2)
         silent = (begin, begin + rng.randrange(40, 140))
-    overload = rng.randrange(length_s)
-    for at in range(0, length_s, 10):
+    overload = rng.randrange(era.length)
+    for at in range(0, era.length, 10):
         if silent[0] <= at < silent[1]:
             continue
         factor = 1.7 if overload <= at < overload + 60 else 1.0
@@ -116,7 +133,7 @@ def _frames(
                 1 - area if rng.random() < 0.01 else area,
                 f"gateway-{area}",
                 sequence,
-                start + (at + ahead) * SECOND,
+                era.at(at + ahead),
                 version,
                 np.array([number for number, _, _ in rows], np.uint32),
                 np.array([value + version - 1 for _, value, _ in rows]),
@@ -175,19 +192,19 @@ def _as_json(frame: ScadaFrame) -> Outgoing:
     return replace(sent, value=msgspec.json.encode(told), headers=headers)
 
 
-def _documents(rng: random.Random, start: int, area: int, length_s: int) -> Iterator[Sent]:
-    """Documents of two minutes in successive settlement runs and revisions."""
+def _documents(rng: random.Random, era: Era, area: int) -> Iterator[Sent]:
+    """Documents of two windows in successive settlement runs and revisions."""
     meters = ("meter:2",) if area == 0 else ("meter:3", "meter:4")
-    for at in range(0, length_s, 120):
+    for at in range(0, era.length, 120):
         for run in (0, 1, 2):
             for revision in (1, 2) if rng.random() < 0.3 else (1,):
                 known = at + 120 + int(rng.uniform(0, 60) + 80 * run + 10 * revision)
-                series = [_series(rng, meter, start + at * SECOND) for meter in meters]
+                series = [_series(rng, meter, era.at(at)) for meter in meters]
                 if rng.random() < 0.05:
                     # A document that contradicts itself.
-                    series.append(_series(rng, meters[0], start + at * SECOND))
+                    series.append(_series(rng, meters[0], era.at(at)))
                 document = MeterDocument(
-                    area, "mdm", f"d{at}", run, revision, 120 * SECOND, start + known * SECOND,
+                    area, "mdm", f"d{at}", run, revision, 120 * era.unit, era.at(known),
                     "kWh" if rng.random() < 0.03 else "MWh", series,
                 )  # fmt: skip
                 sent = meter_record(METERS, document)
@@ -206,10 +223,10 @@ def _series(rng: random.Random, meter: str, start: int) -> MeterSeries:
     return MeterSeries(meter, [start], [energy], withdrawn_reading=[withdrawn])
 
 
-def _acts(rng: random.Random, start: int, length_s: int) -> Iterator[Sent]:
+def _acts(rng: random.Random, era: Era) -> Iterator[Sent]:
     for _ in range(rng.randrange(6)):
-        at = rng.uniform(30, length_s)
-        time = start + int(at * SECOND)
+        at = rng.uniform(30, era.length)
+        time = era.at(at)
         kind = rng.choice(list(ActKind))
         act = OperatorAct(
             f"branch:{rng.randrange(4)}",
@@ -217,7 +234,7 @@ def _acts(rng: random.Random, start: int, length_s: int) -> Iterator[Sent]:
             time,
             "operator",
             rng.choice([None, AlarmKind.TELEMETRY, AlarmKind.LOADING]),
-            time + 90 * SECOND if kind is ActKind.SHELVE else None,
+            era.at(at + 90) if kind is ActKind.SHELVE else None,
         )
         sent = act_record(ACTS, act)
         if rng.random() < 0.1:
