@@ -55,6 +55,10 @@ class ScadaSettings(_Section):
     """Time between two scans of one area."""
     allowed_disorder: Duration = timedelta(seconds=20)
     """How far the measurements of one partition may come out of order before a window closes."""
+    disorder_by_source: dict[str, Duration] = {}
+    """The same for single gateways, by the `source` of their frames."""
+    source_silence: Duration = timedelta(seconds=60)
+    """A gateway unheard for this and its disorder no longer holds windows open."""
     held_for: Duration = timedelta(minutes=15)
     """Age at which the typical value takes over from the last good one."""
 

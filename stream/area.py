@@ -25,7 +25,7 @@ from records.points import PointRegister
 from records.scada import FRAME_TYPE, decode_frame
 from records.snapshot import Tree
 from records.tick import TICK_TYPE, decode_tick
-from records.time import DAY, MINUTE, SECOND, floor_time
+from records.time import DAY, MINUTE, floor_time
 from records.topics import topic_name
 from records.view import ScadaView, view_record
 from records.window import window_record
@@ -36,7 +36,7 @@ from stream.live import Live, judge_live
 from stream.local_clock import LocalClock
 from stream.roster import Roster
 from stream.stage import Outcome, Scope
-from stream.watermark import NEVER, TimeBounds, Watermark
+from stream.watermark import NEVER, Disorder, TimeBounds, Watermark
 from stream.window_state import WindowState
 from stream.windows import Windows, WindowSettings
 
@@ -52,7 +52,7 @@ class AreaSettings:
     Parameters
     ----------
     disorder
-        How long after its time a reading may come before its window closes.
+        How far records may come out of order, by source.
     bounds
         Which event times are believed.
     silence
@@ -63,7 +63,7 @@ class AreaSettings:
         Settings of the windows and of the live view.
     """
 
-    disorder: int = 20 * SECOND
+    disorder: Disorder = field(default_factory=Disorder)
     bounds: TimeBounds = field(default_factory=TimeBounds)
     silence: int = 2 * MINUTE
     rebuild_for: int = 90 * DAY
@@ -151,7 +151,7 @@ class AreaStage:
         roster, windows = self._parts(area)
         return AreaState(
             area,
-            Watermark(self._settings.disorder),
+            Watermark(self._settings.disorder, self._settings.bounds.future),
             NEVER,
             Live.empty(len(roster)),
             Typical.empty(len(roster)),
@@ -195,7 +195,7 @@ class AreaStage:
         newest = frame.scan_time
         if len(rows.block.time):
             newest = max(newest, rows.block.times()[1])
-        state.watermark = state.watermark.seen(newest)
+        state.watermark.hear(frame.source, newest)
         if frame.scan_time >= state.viewed:
             self._view(state, roster, frame.scan_time, frame.version, outcomes)
         self._move_on(state, before, record.offset, outcomes)
@@ -217,7 +217,7 @@ class AreaStage:
         time_ns = decode_tick(record.value).time
         self._settings.bounds.check(time_ns, record.append_time)
         before = state.watermark.time
-        state.watermark = state.watermark.seen(time_ns)
+        state.watermark.tick(time_ns)
         if state.viewed != NEVER and time_ns >= state.viewed + self._settings.silence:
             roster, _ = self._parts(state.area)
             state.live.silence()
@@ -325,7 +325,7 @@ class AreaStage:
         return {
             "area": state.area,
             "number": roster.number,
-            "greatest": state.watermark.greatest,
+            "watermark": state.watermark.dump(),
             "viewed": state.viewed,
             "live": state.live.dump(),
             "typical": state.typical.dump(),
@@ -351,7 +351,9 @@ class AreaStage:
             )
         return AreaState(
             area,
-            Watermark(self._settings.disorder, int(stored["greatest"])),
+            Watermark.load(
+                self._settings.disorder, self._settings.bounds.future, stored["watermark"]
+            ),
             int(stored["viewed"]),
             Live.load(stored["live"]),
             Typical.load(len(roster), stored["typical"]),

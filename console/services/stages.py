@@ -26,6 +26,7 @@ from stream.metering import MeteringSettings, MeteringStage
 from stream.relay import RelayStage
 from stream.rollup import RollupStage
 from stream.stage import Stage
+from stream.watermark import Disorder
 
 __all__ = ["STAGES_OF", "area_settings", "shown_by", "slots_of", "stage_named", "written_by"]
 
@@ -128,6 +129,10 @@ def area_settings(run: RunFile) -> AreaSettings:
     return replace(
         AreaSettings(),
         rebuild_for=_rebuild_for(run, HistoryClass.SCADA),
-        disorder=nanoseconds(scada.allowed_disorder),
+        disorder=Disorder(
+            nanoseconds(scada.allowed_disorder),
+            {name: nanoseconds(allowed) for name, allowed in scada.disorder_by_source.items()},
+            nanoseconds(scada.source_silence),
+        ),
         fill=FillLimits(switch_age=held_for),
     )

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from console.errors import BadInputError
+from console.services.run_file import RunFile
+from console.services.scenario import DEMO_START
+from console.services.stages import area_settings
 from console.settings import Settings, load_settings, nanoseconds
+from records.time import SECOND
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +44,16 @@ def test_durations_are_timedeltas() -> None:
     settings = load_settings(written('[forecast]\nhorizon = "P3D"\ncadence = "PT30M"'))
     assert settings.forecast.horizon == timedelta(days=3)
     assert nanoseconds(settings.forecast.cadence) == 1_800_000_000_000
+
+
+def test_the_area_stage_waits_for_each_gateway_as_long_as_the_settings_say() -> None:
+    text = '[scada]\nsource_silence = "PT45S"\n[scada.disorder_by_source]\n"far away" = "PT2M"'
+    run = RunFile(
+        settings=load_settings(written(text)), start=DEMO_START, days=1, seed=1, speed=None
+    )
+    disorder = area_settings(run).disorder
+    assert (disorder.of("near"), disorder.of("far away")) == (20 * SECOND, 120 * SECOND)
+    assert disorder.silence == 45 * SECOND
 
 
 def test_addresses_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

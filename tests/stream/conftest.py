@@ -50,11 +50,12 @@ class Feed:
         quality: Sequence[int] | None = None,
         offset_ms: Sequence[int] | None = None,
         append_s: float | None = None,
+        source: str = "gateway",
     ) -> LogRecord:
         n_rows = len(rows)
         frame = ScadaFrame(
             self.partition,
-            "gateway",
+            source,
             self.offset,
             T0 + int(at_s * SECOND),
             version,

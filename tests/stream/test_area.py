@@ -23,7 +23,7 @@ from records.view import ScadaView, decode_view
 from stream.area import AreaSettings, AreaStage
 from stream.fold import FoldLimits
 from stream.validation import RuleLimits
-from stream.watermark import TimeBounds
+from stream.watermark import Disorder, TimeBounds
 from stream.windows import WindowSettings
 
 T0 = parse_time("2014-11-10T00:00:00Z")
@@ -105,6 +105,38 @@ def test_a_late_reading_that_the_next_window_begins_with_corrects_that_one_too(
     revisions = [((batch.start - T0) // MINUTE, batch.revision[0]) for batch in batches]
     assert revisions == [(0, 1), (5, 1), (0, 2), (5, 2)]
     assert batches[3].mean[0] == pytest.approx(10 + 30 * 30 / 300)
+
+
+def test_windows_wait_for_the_slower_of_two_gateways(
+    feed: Any, point: PointMaker, area_stage: Stages, run: Any, windows: Any
+) -> None:
+    allowed = Disorder(20 * SECOND, {"far": 120 * SECOND}, silence=60 * SECOND)
+    stage = area_stage([point(1), point(2)], AreaSettings(disorder=allowed))
+    records = []
+    for at in range(0, 480, 30):
+        records.append(feed.frame(at, [(1, 10.0)]))
+        # What is far away comes a minute and a half later.
+        if at >= 90:
+            records.append(feed.frame(at - 90, [(2, 5.0)], append_s=at, source="far"))
+    assert windows(run(stage, records)) == []
+    (batch,) = windows(run(stage, [*records, feed.frame(420, [(2, 5.0)], source="far")]))
+    assert batch.count.tolist() == [10, 10]
+    assert batch.revision.tolist() == [1, 1]
+
+
+def test_windows_no_longer_wait_for_a_gateway_that_fell_silent(
+    feed: Any, point: PointMaker, area_stage: Stages, run: Any, windows: Any
+) -> None:
+    allowed = Disorder(20 * SECOND, {"far": 120 * SECOND}, silence=60 * SECOND)
+    stage = area_stage([point(1), point(2)], AreaSettings(disorder=allowed))
+    records = [feed.frame(150, [(2, 5.0)], source="far")]
+    records += [feed.frame(at, [(1, 10.0)]) for at in range(0, 360, 30)]
+    assert windows(run(stage, [*records, feed.tick(329)])) == []
+    (batch,) = windows(run(stage, [*records, feed.tick(330)]))
+    assert batch.count.tolist() == [10, 1]
+    # It comes back: what it says of the time before is a correction.
+    late = feed.frame(180, [(2, 7.0)], append_s=360, source="far")
+    assert windows(run(stage, [*records, feed.tick(330), late]))[1].revision.tolist() == [2]
 
 
 def test_a_reading_beyond_hot_retention_is_neither_refused_nor_taken_in(
@@ -419,6 +451,6 @@ def test_energy_is_conserved_through_aggregation(
     feed: Any, point: PointMaker, area_stage: Stages, run: Any, windows: Any,
 ) -> None:  # fmt: skip
     records = [feed.frame(30 * k, [(1, value)]) for k, value in enumerate(values)]
-    batches = windows(run(area_stage([point(1)]), [*records, feed.tick(620)]))
+    batches = windows(run(area_stage([point(1)]), [*records, feed.tick(660)]))
     energy = sum(batch.energy_mwh[0] for batch in batches[:2])
     assert energy == pytest.approx(sum(values) * 30 / 3600, abs=1e-9)

@@ -30,6 +30,7 @@ from stream.rebuild import (
     wanted_of,
 )
 from stream.roster import Roster
+from stream.watermark import Disorder
 from tests.stream.conftest import T0, WINDOWS, Feed
 
 LATE = topic_name("test", "window.late.v1")
@@ -277,7 +278,7 @@ def test_what_does_not_change_a_number_makes_no_revision(
 
 SHORT = replace(
     AreaSettings(),
-    disorder=10 * SECOND,
+    disorder=Disorder(10 * SECOND, silence=20 * SECOND),
     windows=replace(
         AreaSettings().windows,
         length=MINUTE,

@@ -38,6 +38,7 @@ from stream.metering import MeteringSettings, MeteringStage
 from stream.rollup import RollupStage
 from stream.stage import Stage
 from stream.validation import RuleLimits
+from stream.watermark import Disorder
 from stream.windows import WindowSettings
 from tests.stream.four_buses import AREA_OF, NETWORK, REGISTER, truth
 from tests.stream.worlds.raw_logs import (
@@ -99,7 +100,7 @@ _REGISTER = _register()
 
 def _area(length: int, long: int, unit: int) -> AreaSettings:
     return AreaSettings(
-        disorder=10 * unit,
+        disorder=Disorder(10 * unit, silence=20 * unit),
         silence=30 * unit,
         windows=WindowSettings(
             length=length,
