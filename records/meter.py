@@ -1,11 +1,13 @@
 """Meter documents: energies per period, in successive versions.
 
-A version is (settlement run, document, revision); a reading can be withdrawn.
+A version is (settlement run, document, revision); a reading can be withdrawn. A document may also
+carry what registers read at an instant: the energy counted since a meter was set up.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -14,7 +16,14 @@ from records.errors import Reason, RecordError
 from records.log import LogRecord, Outgoing
 from records.time import DAY
 
-__all__ = ["METER_TYPE", "MeterDocument", "MeterSeries", "decode_meter", "meter_record"]
+__all__ = [
+    "METER_TYPE",
+    "MeterDocument",
+    "MeterSeries",
+    "RegisterReading",
+    "decode_meter",
+    "meter_record",
+]
 
 METER_TYPE = "gridcast.meter.read.v1"
 _MAX_BYTES = 8 << 20
@@ -37,6 +46,21 @@ class MeterSeries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     withdrawn_reading: list[bool] | None = None
 
 
+class RegisterReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the registers of one meter stood at, one entry an instant.
+
+    `at` are instants (ns UTC); `withdrawn_mwh` and `injected_mwh` the energies counted up to
+    then, MWh, not negative. A register that has no room for more starts again from zero at
+    `rolls_over_mwh`; without it a register that falls is not believed.
+    """
+
+    meter: str
+    at: list[int]
+    withdrawn_mwh: list[float]
+    injected_mwh: list[float] | None = None
+    rolls_over_mwh: float | None = None
+
+
 class MeterDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One document of one settlement run.
 
@@ -54,6 +78,8 @@ class MeterDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Length of every period, ns.
     available_at
         When the issuer made it known, ns UTC.
+    registers
+        Register readings; left out where there are none.
     """
 
     area: int
@@ -65,6 +91,12 @@ class MeterDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     available_at: int
     unit: str
     series: list[MeterSeries]
+    registers: list[RegisterReading] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def register_readings(self) -> list[RegisterReading]:
+        """Register readings, none where the document has none."""
+        return [] if self.registers is msgspec.UNSET else self.registers
 
 
 _DECODER = msgspec.json.Decoder(MeterDocument)
@@ -107,10 +139,14 @@ def decode_meter(record: LogRecord) -> MeterDocument:
         raise RecordError(
             Reason.SCHEMA_MISMATCH, f"run {document.run}, revision {document.revision}"
         )
-    if sum(len(series.start) for series in document.series) > _MAX_READINGS:
+    registers = document.register_readings
+    n_readings = sum(len(series.start) for series in document.series)
+    if n_readings + sum(len(register.at) for register in registers) > _MAX_READINGS:
         raise RecordError(Reason.OVERSIZED, f"more than {_MAX_READINGS} readings")
     for series in document.series:
         _check(series)
+    for register in registers:
+        _check_register(register)
     return document
 
 
@@ -119,10 +155,30 @@ def _check(series: MeterSeries) -> None:
     for column in (series.withdrawn_mwh, series.injected_mwh, series.withdrawn_reading):
         if column is not None and len(column) != n_readings:
             raise RecordError(Reason.SCHEMA_MISMATCH, f"{series.meter}: columns differ in length")
-    for energies in (series.withdrawn_mwh, series.injected_mwh or []):
-        for energy in energies:
-            if energy is not None and not (math.isfinite(energy) and energy >= 0):
-                raise RecordError(
-                    Reason.SCHEMA_MISMATCH,
-                    f"{series.meter}: energy {energy} (registers count up, each direction apart)",
-                )
+    _check_energies(series.meter, series.withdrawn_mwh)
+    _check_energies(series.meter, series.injected_mwh or [])
+
+
+def _check_register(register: RegisterReading) -> None:
+    for column in (register.withdrawn_mwh, register.injected_mwh):
+        if column is not None and len(column) != len(register.at):
+            raise RecordError(Reason.SCHEMA_MISMATCH, f"{register.meter}: columns differ in length")
+        _check_energies(register.meter, column or [])
+    limit = register.rolls_over_mwh
+    if limit is None:
+        return
+    highest = max([*register.withdrawn_mwh, *(register.injected_mwh or [])], default=0.0)
+    if not (math.isfinite(limit) and highest < limit):
+        raise RecordError(
+            Reason.SCHEMA_MISMATCH,
+            f"{register.meter}: a register at {highest} MWh that rolls over at {limit}",
+        )
+
+
+def _check_energies(meter: str, energies: Sequence[float | None]) -> None:
+    for energy in energies:
+        if energy is not None and not (math.isfinite(energy) and energy >= 0):
+            raise RecordError(
+                Reason.SCHEMA_MISMATCH,
+                f"{meter}: energy {energy} (registers count up, each direction apart)",
+            )

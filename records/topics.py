@@ -109,6 +109,10 @@ CATALOGUE: dict[str, Topic] = {
             ("gridcast.window.v1",), "Metered intervals as mean power, and their revisions",
         ),
         Topic(
+            "meter.estimate.v1", "meter", _AREA, 90 * DAY, False, False,
+            ("gridcast.meter.estimate.v1", _TICK), "Estimates of metered energy, and reversals",
+        ),
+        Topic(
             "finding.v1", "area", _AREA, 14 * DAY, False, False,
             ("gridcast.finding.v1",), "What validation and checks found",
         ),

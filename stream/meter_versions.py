@@ -127,6 +127,10 @@ class MeterVersions:
         kept = self._standing.get((start, period))
         return None if kept is None else kept.widened(len(self.meters))
 
+    def place(self, meter: str) -> int:
+        """Return the place of a meter in `meters`."""
+        return self._place[meter]
+
     def periods(self) -> list[tuple[int, int]]:
         """Return start and length of every period that is kept, ns UTC and ns."""
         return list(self._standing)
