@@ -17,7 +17,7 @@ from console.studies.backtest import backtest
 from console.studies.contingency import contingency
 from console.studies.estimate import estimate
 from console.studies.rupture import rupture
-from console.topics import dead_letters, forecast_show, topics
+from console.topics import dead_letters, forecast_show, meters, topics
 
 __all__ = ["app"]
 
@@ -46,6 +46,7 @@ app.command(hidden=True)(worker)
 app.add_typer(topics.app, name="topics")
 app.add_typer(forecast_show.app, name="forecast")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(meters.app, name="meters")
 
 
 def _print_version(wanted: bool) -> None:

@@ -13,6 +13,7 @@ from records.finding import FINDING_TYPE
 from records.forecast import FORECAST_TYPE
 from records.log import LogRecord
 from records.meter import METER_TYPE
+from records.meter_estimate import ESTIMATE_TYPE
 from records.rupture import RUPTURE_TYPE
 from records.scada import FRAME_TYPE
 from records.state import STATE_TYPE
@@ -37,6 +38,7 @@ _FILERS: dict[str, Callable[[LogRecord, int], list[Filed]]] = {
     METER_TYPE: lambda record, _: raw.meter_rows(record),
     WEATHER_TYPE: lambda record, _: raw.weather_rows(record),
     WINDOW_TYPE: products.window_rows,
+    ESTIMATE_TYPE: products.estimate_rows,
     STATE_TYPE: products.state_rows,
     FORECAST_TYPE: lambda record, _: products.forecast_rows(record),
     FINDING_TYPE: products.finding_rows,

@@ -13,6 +13,7 @@ from records.deadletter import decode_dead_letter
 from records.finding import FINDING_TYPE, decode_findings
 from records.forecast import ForecastLevel, decode_forecast
 from records.log import LogRecord
+from records.meter_estimate import decode_estimate
 from records.rupture import RUPTURE_TYPE, decode_ruptures
 from records.state import as_floats, decode_state
 from records.time import parse_time
@@ -22,6 +23,7 @@ from storage.historian_classes import HistoryClass
 
 __all__ = [
     "dead_letter_rows",
+    "estimate_rows",
     "finding_rows",
     "forecast_rows",
     "rupture_rows",
@@ -61,6 +63,28 @@ def window_rows(record: LogRecord, available_at: int) -> list[Filed]:
         "input_offset": batch.input_offset,
     }
     return [Filed(kept_as, len(batch.series), columns)]
+
+
+def estimate_rows(record: LogRecord, available_at: int) -> list[Filed]:
+    """Rows of estimates of metered energy, or of their reversal: one a period."""
+    estimate = decode_estimate(record.value)
+    columns = {
+        "series": estimate.series,
+        "valid_time": np.array(estimate.start, np.int64),
+        "available_at": available_at,
+        "recorded_at": record.append_time,
+        "version": np.array(estimate.revision, np.int32),
+        "meter": estimate.meter,
+        "length_ns": estimate.period,
+        "energy_mwh": np.array(estimate.energy_mwh, np.float64),
+        "method": estimate.method.value,
+        "reason": estimate.reason,
+        "approved_by": estimate.approved_by,
+        "inputs": msgspec.json.encode(estimate.inputs).decode(),
+        "partition": record.partition,
+        "offset": record.offset,
+    }
+    return [Filed(HistoryClass.METER_ESTIMATES, len(estimate.start), columns)]
 
 
 def state_rows(record: LogRecord, available_at: int) -> list[Filed]:

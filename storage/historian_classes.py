@@ -30,6 +30,8 @@ class HistoryClass(StrEnum):
     LONG_WINDOWS = "long_windows"
     """Windows of 15 minutes up to local days; `length_ns` tells them apart."""
     METER_INTERVALS = "meter_intervals"
+    METER_ESTIMATES = "meter_estimates"
+    """Estimates of metered energy and their reversals, every revision with what it rests on."""
     STATES = "states"
     FORECASTS = "forecasts"
     EVENTS = "events"
@@ -196,6 +198,27 @@ CLASSES: dict[HistoryClass, Kept] = {
     ),
     HistoryClass.METER_INTERVALS: Kept(
         _WINDOW, "valid_time", ("series", "valid_time", "version"), _YEARS
+    ),
+    HistoryClass.METER_ESTIMATES: Kept(
+        pa.schema(
+            [
+                ("series", _TEXT),
+                *_KNOWN,
+                ("meter", _TEXT),
+                ("length_ns", pa.int64()),
+                # Null where the estimate was taken back.
+                ("energy_mwh", pa.float64()),
+                ("method", _TEXT),
+                ("reason", _TEXT),
+                ("approved_by", _TEXT),
+                ("inputs", pa.string()),
+                *_ORIGIN,
+            ]
+        ),
+        "valid_time",
+        ("series", "valid_time", "version"),
+        _YEARS,
+        key=("meter", "valid_time", "length_ns"),
     ),
     HistoryClass.STATES: Kept(
         pa.schema(

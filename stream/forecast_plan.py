@@ -53,6 +53,9 @@ class ForecastPlan:
     switch_on_rupture
         Whether a series whose level ruptured is issued by the shallow-history model until its
         model has been trained on what came since.
+    estimates
+        Whether estimates of what meters are missing are read too: they stand where nothing was
+        measured, and teach no model.
     """
 
     product: str
@@ -71,6 +74,7 @@ class ForecastPlan:
     settle: int = DAY
     quality_steps: int = 24
     switch_on_rupture: bool = False
+    estimates: bool = False
 
     def __post_init__(self) -> None:
         if self.cadence % self.calendar.step_ns:

@@ -14,6 +14,7 @@ from records.deadletter import dead_letter_record
 from records.envelope import event_type, watermark_of
 from records.errors import Reason, RecordError
 from records.log import LogRecord, Partition
+from records.meter_estimate import ESTIMATE_TYPE, decode_estimate
 from records.rupture import Evidence, RuptureEvent, RuptureKind, RuptureStatus, rupture_record
 from records.snapshot import Tree
 from records.state import STATE_TYPE, decode_state
@@ -61,16 +62,18 @@ class ForecastStage:
         self._join = CutJoin(plan.step)
         self._windows = topic_name(namespace, plan.source)
         self._weather = topic_name(namespace, "weather.v1")
+        self._estimates = topic_name(namespace, "meter.estimate.v1")
         self._states = topic_name(namespace, "network.state.v1")
         self._ruptures = topic_name(namespace, "monitor.rupture.v1")
         self._dead = topic_name(namespace, "dead-letter.v1")
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Topics read: weather only where stations are used, states only for losses."""
+        """Topics read: weather where stations are used, states for losses, estimates if asked."""
         weather = (self._weather,) if self._plan.stations else ()
         states = (self._states,) if self._plan.losses else ()
-        return (self._windows, *weather, *states)
+        estimates = (self._estimates,) if self._plan.estimates else ()
+        return (self._windows, *weather, *states, *estimates)
 
     def initial(self, partitions: Sequence[Partition]) -> ForecastState:
         """Train on the past."""
@@ -95,7 +98,7 @@ class ForecastStage:
             return None, decode_tick(record.value).time
         if kind == WEATHER_TYPE:
             decode_weather(record)
-        elif kind not in (WINDOW_TYPE, STATE_TYPE):
+        elif kind not in (WINDOW_TYPE, STATE_TYPE, ESTIMATE_TYPE):
             raise RecordError(Reason.UNKNOWN_TYPE, f"{kind} has no place in {record.topic}")
         return Share(kind, record.value, record.offset), watermark_of(record.headers)
 
@@ -125,6 +128,8 @@ class ForecastStage:
     def _take(self, forecaster: Forecaster, partition: Partition, share: Share) -> None:
         if share.kind == WINDOW_TYPE:
             forecaster.history.take_batch(decode_window(share.value))
+        elif share.kind == ESTIMATE_TYPE:
+            forecaster.history.take_estimate(decode_estimate(share.value))
         elif share.kind == STATE_TYPE:
             state = decode_state(share.value)
             if state.valid:

@@ -200,7 +200,7 @@ class Forecaster:
 
     def _relevant_past(self) -> FloatArray:
         """Step means of every node for a training, shape (n_steps, n_nodes)."""
-        values = self._all_nodes(self.history.values)
+        values = self._all_nodes(self.history.measured)
         if not (self.plan.switch_on_rupture and self.statuses.simplified.any()):
             return values
         fallback = self._fallback(self._live)

@@ -1,7 +1,8 @@
 """The past of the series to forecast, gathered from windows and their revisions.
 
 Windows shorter than the forecast step are kept for a while, so that a correction of any of
-them changes the step's mean exactly as if it had come in time.
+them changes the step's mean exactly as if it had come in time. An estimate stands only where
+nothing was measured, and steps that are mostly replaced or estimated teach no model.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from records.meter_estimate import MeterEstimate
 from records.snapshot import Tree
+from records.time import HOUR
 from records.window import WindowBatch
 
 __all__ = ["SeriesHistory"]
 
 _LEAST_SHARE = 0.5
+_MOST_REPLACED = 0.5
 
 
 class SeriesHistory:
@@ -57,10 +61,12 @@ class SeriesHistory:
         self._place = {name: column for column, name in enumerate(self.series)}
         self._n_steps = len(values)
         self._values = values.astype(np.float64, copy=True)
+        self._replaced: npt.NDArray[np.float64] = np.zeros(values.shape)
         keep = -(-fine_keep // self._ratio) * self._ratio
         self._fine = np.full((keep, len(self.series)), np.nan)
         self._revision = np.zeros((keep, len(self.series)), np.int32)
         self._imputed = np.zeros((keep, len(self.series)))
+        self._estimate = np.full((keep, len(self.series)), np.nan)
         self._fine_index = np.full(keep, -1, np.int64)
         self._touched: set[int] = set()
 
@@ -74,13 +80,21 @@ class SeriesHistory:
         """Step means, shape (n_steps, n_series); a view that must not be written."""
         return self._values[: self._n_steps]
 
+    @property
+    def measured(self) -> npt.NDArray[np.float64]:
+        """Step means without those that mostly were not measured, shape (n_steps, n_series)."""
+        replaced = self._replaced[: self._n_steps]
+        return np.where(replaced > _MOST_REPLACED, np.nan, self.values)
+
     def extend_to(self, end: int) -> None:
         """Open steps up to `end` (ns UTC), missing until something comes."""
         wanted = (end - self.start) // self.step
         if wanted > len(self._values):
             more = np.full((max(wanted, 2 * len(self._values)), len(self.series)), np.nan)
             more[: self._n_steps] = self._values[: self._n_steps]
-            self._values = more
+            replaced = np.zeros(more.shape)
+            replaced[: self._n_steps] = self._replaced[: self._n_steps]
+            self._values, self._replaced = more, replaced
         self._n_steps = max(self._n_steps, wanted)
 
     def corrected_since(self, since: int, until: int) -> bool:
@@ -113,6 +127,23 @@ class SeriesHistory:
         ones = np.ones(len(names), np.int32)
         return self.take(start, length, columns, values, ones, np.zeros(len(names)))
 
+    def take_estimate(self, estimate: MeterEstimate) -> int:
+        """Let estimates stand where nothing was measured; return how many came too late."""
+        column = self._place.get(estimate.series, -1)
+        if column < 0:
+            return 0
+        late = 0
+        ratio = estimate.period // self._fine_step
+        for start, energy in zip(estimate.start, estimate.energy_mwh, strict=True):
+            mean = np.nan if energy is None else energy * HOUR / estimate.period
+            if estimate.period % self._fine_step or (start - self.start) % self._fine_step:
+                late += 1
+                continue
+            first = (start - self.start) // self._fine_step
+            for fine in range(first, first + ratio):
+                late += self._estimate_fine(fine, column, mean)
+        return late
+
     def take(
         self,
         start: int,
@@ -141,7 +172,8 @@ class SeriesHistory:
         recent = (self._fine_index >= last - n_steps * self._ratio) & (self._fine_index < last)
         if not recent.any():
             return np.zeros(len(self.series))
-        return np.asarray(self._imputed[recent].mean(axis=0))
+        estimated = np.isnan(self._fine[recent]) & np.isfinite(self._estimate[recent])
+        return np.asarray(np.where(estimated, 1.0, self._imputed[recent]).mean(axis=0))
 
     def _take_fine(
         self,
@@ -151,25 +183,41 @@ class SeriesHistory:
         revision: npt.NDArray[np.int32],
         imputed_share: npt.NDArray[np.float64],
     ) -> int:
-        if fine < 0:
+        slot = self._slot(fine)
+        if slot is None:
             return len(columns)
+        newer = revision > self._revision[slot, columns]
+        chosen = columns[newer]
+        if not len(chosen):
+            return 0
+        self._revision[slot, chosen] = revision[newer]
+        self._fine[slot, chosen] = mean[newer]
+        self._imputed[slot, chosen] = imputed_share[newer]
+        self._fold(fine // self._ratio, chosen)
+        return 0
+
+    def _estimate_fine(self, fine: int, column: int, mean: float) -> int:
+        slot = self._slot(fine)
+        if slot is None:
+            return 1
+        self._estimate[slot, column] = mean
+        self._fold(fine // self._ratio, np.array([column]))
+        return 0
+
+    def _slot(self, fine: int) -> int | None:
+        """Row of a fine window, emptied for it if need be; None where it is kept no longer."""
+        if fine < 0:
+            return None
         slot = fine % len(self._fine)
         if self._fine_index[slot] > fine:
-            return len(columns)
+            return None
         if self._fine_index[slot] < fine:
             self._fine_index[slot] = fine
             self._fine[slot] = np.nan
             self._revision[slot] = 0
             self._imputed[slot] = 0.0
-        newer = revision > self._revision[slot, columns]
-        chosen = columns[newer]
-        if not len(chosen):
-            return 0
-        self._fine[slot, chosen] = mean[newer]
-        self._revision[slot, chosen] = revision[newer]
-        self._imputed[slot, chosen] = imputed_share[newer]
-        self._fold(fine // self._ratio, chosen)
-        return 0
+            self._estimate[slot] = np.nan
+        return slot
 
     def _fold(self, step_index: int, columns: npt.NDArray[np.int64]) -> None:
         """Recompute a step's mean from its fine windows."""
@@ -178,12 +226,19 @@ class SeriesHistory:
         first = step_index * self._ratio % len(self._fine)
         slots = slice(first, first + self._ratio)
         present = self._fine_index[slots] // self._ratio == step_index
-        parts = np.where(present[:, None], self._fine[slots][:, columns], np.nan)
+        parts, share = self._fine[slots][:, columns], self._imputed[slots][:, columns]
+        unmeasured = np.isnan(parts)
+        if unmeasured.any():
+            parts = np.where(unmeasured, self._estimate[slots][:, columns], parts)
+            share = np.where(unmeasured, 1.0, share)
+        parts = np.where(present[:, None], parts, np.nan)
         known = np.isfinite(parts)
         count = known.sum(axis=0)
         total = np.where(known, parts, 0.0).sum(axis=0)
         enough = count >= _LEAST_SHARE * self._ratio
         self._values[step_index, columns] = np.where(enough, total / np.maximum(count, 1), np.nan)
+        replaced = np.where(known, share, 0.0).sum(axis=0)
+        self._replaced[step_index, columns] = replaced / np.maximum(count, 1)
 
     def dump(self) -> Tree:
         """State as a tree."""
@@ -196,6 +251,8 @@ class SeriesHistory:
             "fine": self._fine,
             "revision": self._revision,
             "imputed": self._imputed,
+            "estimate": self._estimate,
+            "replaced": self._replaced[: self._n_steps],
             "fine_index": self._fine_index,
             "touched": sorted(self._touched),
         }
@@ -214,6 +271,8 @@ class SeriesHistory:
         history._fine = tree["fine"]
         history._revision = tree["revision"]
         history._imputed = tree["imputed"]
+        history._estimate = tree["estimate"]
+        history._replaced = tree["replaced"].copy()
         history._fine_index = tree["fine_index"]
         history._touched = set(tree["touched"])
         return history

@@ -21,6 +21,7 @@ SERVICES = (
     "alarms",
     "rebuild",
     "rollup",
+    "meter_estimates",
 )
 """In the order of their ports, from the first one up; further workers come after them all."""
 

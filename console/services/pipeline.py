@@ -67,7 +67,8 @@ class Pipeline:
     def workers(self) -> tuple[str, ...]:
         """Names of the services that run stages."""
         if self._uses_kafka:
-            return ("area", "metering", "rollup", "estimation", "alarms", "forecast")
+            by_area = ("area", "metering", "meter_estimates", "rollup")
+            return (*by_area, "estimation", "alarms", "forecast")
         return ("processor", "forecaster")
 
     def start_servers(self) -> None:

@@ -22,6 +22,7 @@ from stream.estimation import EstimationStage
 from stream.forecast_stage import ForecastStage
 from stream.imputation import FillLimits
 from stream.meter_check import CheckLimits
+from stream.meter_estimates import MeterEstimateStage
 from stream.metering import MeteringSettings, MeteringStage
 from stream.relay import RelayStage
 from stream.rollup import RollupStage
@@ -31,7 +32,7 @@ from stream.watermark import Disorder
 __all__ = ["STAGES_OF", "area_settings", "shown_by", "slots_of", "stage_named", "written_by"]
 
 STAGES_OF: dict[str, tuple[str, ...]] = {
-    "processor": ("area", "relay", "metering", "rollup"),
+    "processor": ("area", "relay", "metering", "meter_estimates", "rollup"),
     "forecaster": ("estimation", "alarms", "forecast"),
 }
 """Stages that share a process over the embedded log; over Kafka each has its own, and no relay."""
@@ -56,6 +57,8 @@ def stage_named(name: str, run: RunFile, scenario: Scenario) -> Stage[Any]:
         return RelayStage(space)
     if name == "metering":
         return MeteringStage(space, MeteringSettings(check=CheckLimits()))
+    if name == "meter_estimates":
+        return MeterEstimateStage(space, scenario.clock)
     if name == "rollup":
         return RollupStage(space, scenario.clock)
     if name == "estimation":
@@ -102,6 +105,7 @@ def written_by(role: str, run: RunFile, scenario: Scenario) -> list[Partition]:
             "scada.view.v1",
             *(f"window.{length}.v1" for length in windows),
             "meter.interval.v1",
+            "meter.estimate.v1",
             "finding.v1",
         )
         names = [(name, area) for name in by_area for area in areas]

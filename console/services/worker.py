@@ -31,6 +31,7 @@ class Role(StrEnum):
     KAFKA = "kafka"
     AREA = "area"
     METERING = "metering"
+    METER_ESTIMATES = "meter_estimates"
     ROLLUP = "rollup"
     ESTIMATION = "estimation"
     ALARMS = "alarms"
@@ -50,7 +51,10 @@ _SERVICES: dict[Role, tuple[str, str]] = {
     Role.KAFKA: ("console.services.kafka_service", "hold_kafka"),
 }
 
-_STAGES = (Role.AREA, Role.METERING, Role.ROLLUP, Role.ESTIMATION, Role.ALARMS, Role.FORECAST)
+_STAGES = (
+    Role.AREA, Role.METERING, Role.METER_ESTIMATES, Role.ROLLUP, Role.ESTIMATION, Role.ALARMS,
+    Role.FORECAST,
+)  # fmt: skip
 """Faust workers, of which there may be several each."""
 
 _HOLDERS = (Role.REDIS, Role.KAFKA)
@@ -66,8 +70,9 @@ def worker(
 ) -> None:
     """Run one service of a run until SIGTERM.
 
-    Of area, metering, rollup, estimation, alarms and forecast there may be several workers over one
-    Kafka; each needs an --instance of its own, and keeps it when it is started again.
+    Of area, metering, meter_estimates, rollup, estimation, alarms and forecast there may be several
+    workers over one Kafka; each needs an --instance of its own, and keeps it when it is started
+    again.
     """
     from console.services.heartbeat import instance_name
     from console.services.metrics import serve_metrics

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from records.meter_estimate import EstimateInputs, EstimateMethod, MeterEstimate
 from records.snapshot import pack, unpack
 from records.time import HOUR, MINUTE
 from stream.series_history import SeriesHistory
@@ -109,3 +110,78 @@ def test_a_restored_history_goes_on_where_it_stopped() -> None:
         put(each, 2, 3.0)
         put(each, 3, 4.0)
     np.testing.assert_array_equal(past.values, again.values)
+
+
+def estimate(quarter: int, energy_mwh: float | None, revision: int = 1) -> MeterEstimate:
+    nothing = EstimateInputs([], 0.0, 0, 0, 0, 0, "", None)
+    method = EstimateMethod.REVERSED if energy_mwh is None else EstimateMethod.TYPICAL_SCALED
+    period = 15 * MINUTE
+    return MeterEstimate(
+        0, "meter a", "a", period, [quarter * period], [energy_mwh], [revision], method, nothing,
+        "", "rule:test/1", 0,
+    )  # fmt: skip
+
+
+def test_an_estimate_stands_where_nothing_was_measured_and_nowhere_else() -> None:
+    past = history()
+    for quarter, value in enumerate([4.0, 4.0, 4.0]):
+        put(past, quarter, value)
+    past.take_estimate(estimate(3, 2.0))  # 2 MWh in a quarter of an hour: 8 MW
+    assert past.values[0, 0] == 5.0
+    past.take_estimate(estimate(0, 9.0))
+    assert past.values[0, 0] == 5.0
+
+
+def test_a_reading_outranks_its_estimate_and_the_reversal_changes_nothing_more() -> None:
+    past = history()
+    for quarter in range(3):
+        put(past, quarter, 4.0)
+    past.take_estimate(estimate(3, 2.0))
+    put(past, 3, 4.0)
+    assert past.values[0, 0] == 4.0
+    past.take_estimate(estimate(3, None, 2))
+    assert past.values[0, 0] == 4.0
+
+
+@given(order=st.permutations(range(4)))
+def test_readings_withdrawals_and_estimates_give_the_same_whatever_came_first(
+    order: list[int],
+) -> None:
+    def after(order: list[int]) -> SeriesHistory:
+        past = history()
+        put(past, 0, 4.0)
+        what = [
+            lambda: put(past, 1, 6.0),
+            lambda: put(past, 1, float("nan"), revision=2),
+            lambda: past.take_estimate(estimate(1, 0.5)),
+            lambda: past.take_estimate(estimate(2, 2.0)),
+        ]
+        for which in order:
+            what[which]()
+        return past
+
+    # 4 MW measured, the withdrawn quarter estimated at 2 MW, the third at 8 MW.
+    assert after(order).values[0, 0] == after([0, 1, 2, 3]).values[0, 0] == (4.0 + 2.0 + 8.0) / 3
+
+
+def test_a_step_that_was_mostly_estimated_teaches_nothing() -> None:
+    past = history()
+    put(past, 0, 4.0)
+    for quarter in (1, 2, 3):
+        past.take_estimate(estimate(quarter, 1.0))
+    assert past.values[0, 0] == 4.0
+    assert np.isnan(past.measured[0, 0])
+    put(past, 1, 4.0)
+    put(past, 2, 4.0)
+    assert past.measured[0, 0] == 4.0
+
+
+def test_flags_survive_a_checkpoint() -> None:
+    past = history()
+    put(past, 0, 4.0)
+    for quarter in (1, 2, 3):
+        past.take_estimate(estimate(quarter, 1.0))
+    loaded = SeriesHistory.load(unpack(pack(past.dump())))  # type: ignore[arg-type]
+    assert np.isnan(loaded.measured[0, 0])
+    put(loaded, 3, 8.0)
+    assert loaded.values[0, 0] == 5.0
