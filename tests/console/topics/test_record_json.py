@@ -18,6 +18,12 @@ from records.forecast import ForecastLevel, SeriesMeta, forecast_record, level_m
 from records.late import LateReadings, late_record
 from records.log import LogRecord, Outgoing
 from records.meter import MeterDocument, MeterSeries, meter_record
+from records.meter_estimate import (
+    EstimateInputs,
+    EstimateMethod,
+    MeterEstimate,
+    estimate_record,
+)
 from records.operator_act import ActKind, OperatorAct, act_record
 from records.rupture import Evidence, RuptureEvent, RuptureKind, rupture_record
 from records.scada import ScadaFrame, frame_record
@@ -51,6 +57,10 @@ def floats(*values: float) -> np.ndarray[Any, np.dtype[np.float64]]:
 FRAME = ScadaFrame(
     0, "gw", 1, NOON, 1, np.array([7], np.uint32), floats(1.5), np.zeros(1, np.uint16),
     np.zeros(1, np.int32),
+)  # fmt: skip
+ESTIMATE = MeterEstimate(
+    0, "m", "m", HOUR, [NOON], [1.5], [1], EstimateMethod.TYPICAL_SCALED,
+    EstimateInputs([], 0.0, 0, NOON, NOON, 0, "", 1.0), "missing", "rule:test/1", NOON,
 )  # fmt: skip
 VIEW = ScadaView(
     0, NOON, 1, np.array([7], np.uint32), floats(np.nan), np.array([8192], np.uint16),
@@ -109,6 +119,10 @@ EXAMPLES: dict[str, tuple[Outgoing, dict[str, Any]]] = {
     "gridcast.window.late.v1": (
         late_record("t", TOO_LATE, NOON),
         {"known": "2014-11-10T12:00:00Z", "start": ["2014-11-10T12:00:00Z"], "series": ["a"]},
+    ),
+    "gridcast.meter.estimate.v1": (
+        estimate_record("t", ESTIMATE),
+        {"period": "PT1H", "start": ["2014-11-10T12:00:00Z"], "known_at": "2014-11-10T12:00:00Z"},
     ),
     "gridcast.finding.v1": (
         findings_record("t", 0, [Finding("p", "range", NOON, 1.0, "below 0")], "area-0", NOON),
