@@ -80,16 +80,23 @@ class ReadModelRefill:
         self._topics = [topic_name(namespace, name) for name in topics]
         self._clock = clock
         self._known: str | None = None
+        self._made_up_for = 0
         self._next = 0.0
+        self.misses = 0
+        """How often something did not get into Redis."""
 
     def missed(self) -> None:
         """Say that something did not get into Redis: it is filled when it answers again."""
-        self._known = None
+        self.misses += 1
 
-    def look(self) -> int | None:
+    def look(self, misses: int) -> int | None:
         """Fill Redis if it is another one, or missed something; at most one look a second.
 
-        Call after the log was flushed: what is not readable yet is not copied.
+        Parameters
+        ----------
+        misses
+            How many there were before the log was flushed: what is not readable yet is not
+            copied. Others may come meanwhile, from another thread.
 
         Returns
         -------
@@ -106,10 +113,10 @@ class ReadModelRefill:
             return None
         self._next = now + _LOOK_EVERY_S
         server = str(cast("dict[str, object]", self._client.info("server"))["run_id"])
-        if server == self._known:
+        if server == self._known and misses == self._made_up_for:
             return None
         copied = self.fill()
-        self._known = server
+        self._known, self._made_up_for = server, misses
         return copied
 
     def fill(self) -> int:

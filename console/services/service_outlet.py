@@ -109,11 +109,12 @@ class ServiceOutlet:
 
     def flush(self) -> None:
         """Return once everything delivered is kept by the log."""
+        misses = 0 if self._refill is None else self._refill.misses
         self._log.flush()
         self._pulse.beat(self.event_time)
         if self._refill is not None:
             try:
-                copied = self._refill.look()
+                copied = self._refill.look(misses)
             except (RedisError, LogUnavailableError) as error:
                 _logger.warning("redis_not_filled", error=str(error))
             else:

@@ -132,13 +132,26 @@ def test_it_is_filled_once_and_again_when_something_was_missed(log, client, name
     clock = Clock()
     put(log, state_record(f"gridcast.{namespace}.network.state.v1", state(T0), T0))
     refill = ReadModelRefill(log, client, namespace, clock=clock)
-    assert refill.look() == 1
+    assert refill.look(refill.misses) == 1
     clock.now += 5.0
-    assert refill.look() is None
+    assert refill.look(refill.misses) is None
     refill.missed()
-    assert refill.look() is None  # within the same second
+    assert refill.look(refill.misses) is None  # within the same second
     clock.now += 1.0
-    assert refill.look() == 1
+    assert refill.look(refill.misses) == 1
+
+
+def test_what_was_missed_after_the_flush_is_made_up_for_by_the_next(log, client, namespace):
+    clock = Clock()
+    put(log, state_record(f"gridcast.{namespace}.network.state.v1", state(T0), T0))
+    refill = ReadModelRefill(log, client, namespace, clock=clock)
+    before = refill.misses
+    refill.missed()
+    assert refill.look(before) == 1
+    clock.now += 1.0
+    put(log, state_record(f"gridcast.{namespace}.network.state.v1", state(T0 + HOUR), T0))
+    assert refill.look(refill.misses) == 1
+    assert LiveState(client, namespace).states()["grid"].time == T0 + HOUR
 
 
 def test_one_that_does_not_answer_is_tried_again(log, client, namespace):
@@ -147,5 +160,5 @@ def test_one_that_does_not_answer_is_tried_again(log, client, namespace):
     refill = ReadModelRefill(log, gone, namespace, clock=clock)
     for _ in range(2):
         with pytest.raises(redis.ConnectionError):
-            refill.look()
+            refill.look(refill.misses)
         clock.now += 1.0
