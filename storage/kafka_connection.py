@@ -16,6 +16,7 @@ _VARIABLES = {
     "KAFKA_SSL_CERTFILE": "ssl_certfile",
     "KAFKA_SSL_KEYFILE": "ssl_keyfile",
 }
+_RECONNECT_MS = 1000
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
@@ -80,6 +81,8 @@ class KafkaConnection:
         return {
             "bootstrap_servers": self.bootstrap_servers.split(","),
             "client_id": client_id,
+            # A broker that comes back is found within this, not within half a minute.
+            "reconnect_backoff_max_ms": _RECONNECT_MS,
             **self.security,
         }
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from typing import Any
 
-from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from records.log import Outgoing, Partition
 from storage.kafka_connection import KafkaConnection
@@ -38,6 +40,8 @@ class KafkaLogWriter:
         Size at which a batch is sent without waiting.
     delivery_timeout_s
         How long the producer retries before it gives a record up.
+    topic_timeout_s
+        How long a broker that is there may take to tell of a topic.
     """
 
     def __init__(
@@ -47,6 +51,7 @@ class KafkaLogWriter:
         linger_ms: int = 20,
         batch_bytes: int = 512 << 10,
         delivery_timeout_s: float = 120.0,
+        topic_timeout_s: float = 15.0,
     ) -> None:
         self._producer = KafkaProducer(
             **connection.options("gridcast-writer"),
@@ -58,10 +63,11 @@ class KafkaLogWriter:
             max_request_size=MAX_RECORD_BYTES,
             delivery_timeout_ms=int(delivery_timeout_s * 1000),
             # Only a topic that is not known yet blocks.
-            max_block_ms=int(min(15.0, delivery_timeout_s) * 1000),
+            max_block_ms=int(min(topic_timeout_s, delivery_timeout_s) * 1000),
             request_timeout_ms=min(30_000, int(delivery_timeout_s * 1000) - linger_ms),
             allow_auto_create_topics=False,
         )
+        self._connection = connection
         self._delivery_timeout_s = delivery_timeout_s
         self._unflushed_bytes = 0
         self._failure: BaseException | None = None
@@ -78,9 +84,7 @@ class KafkaLogWriter:
         for record in records:
             headers = [(name, text.encode()) for name, text in record.headers.items()]
             try:
-                self._producer.send(
-                    record.topic, record.value, record.key, headers, record.partition
-                ).add_errback(self._failed)
+                self._send(record, headers).add_errback(self._failed)
             except (KafkaError, AssertionError, ValueError) as error:
                 raise KafkaWriteError(
                     f"{record.topic}/{record.partition}: {error!r}; does the topic exist? "
@@ -90,6 +94,18 @@ class KafkaLogWriter:
             # The producer's own buffer knows no bound.
             if self._unflushed_bytes > _UNFLUSHED_BYTES:
                 self.flush()
+
+    def _send(self, record: Outgoing, headers: list[tuple[str, bytes]]) -> Any:
+        """Hand a record over; where its topic is not known yet, wait for a broker that is away."""
+        deadline = time.monotonic() + self._delivery_timeout_s
+        while True:
+            try:
+                return self._producer.send(
+                    record.topic, record.value, record.key, headers, record.partition
+                )
+            except KafkaTimeoutError:
+                if time.monotonic() > deadline or _is_absent(self._connection, record.topic):
+                    raise
 
     def erase(self, partition: Partition, key: bytes) -> None:
         """Let a compacted topic forget what was kept under `key`.
@@ -130,3 +146,17 @@ class KafkaLogWriter:
 
     def _failed(self, error: BaseException) -> None:
         self._failure = self._failure or error
+
+
+def _is_absent(connection: KafkaConnection, topic: str) -> bool:
+    """Whether a broker says so; while none answers nobody knows."""
+    try:
+        admin = KafkaAdminClient(**connection.options("gridcast-writer"), bootstrap_timeout_ms=2000)
+    except KafkaError:
+        return False
+    try:
+        return topic not in admin.list_topics()
+    except KafkaError:
+        return False
+    finally:
+        admin.close()

@@ -15,6 +15,7 @@ def test_scram_is_the_default_of_sasl():
     assert connection.options("me") == {
         "bootstrap_servers": ["a:1", "b:2"],
         "client_id": "me",
+        "reconnect_backoff_max_ms": 1000,
         "security_protocol": "SASL_SSL",
         "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_plain_username": "processor",

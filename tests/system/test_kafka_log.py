@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from kafka import KafkaAdminClient, TopicPartition
@@ -72,6 +73,22 @@ def test_a_partition_that_does_not_exist_is_named(connection: KafkaConnection) -
     with pytest.raises(KafkaWriteError, match=f"{topic}/7"):
         writer.append([Outgoing(topic, 7, b"")])
     writer.close()
+
+
+def test_a_first_record_of_a_topic_waits_for_a_broker_that_is_away(
+    kafka_of_its_own: LocalKafka,
+) -> None:
+    connection = KafkaConnection(kafka_of_its_own.bootstrap_servers)
+    (topic,) = make_topics(connection, 1, partitions=1)
+    writer = KafkaLogWriter(connection, topic_timeout_s=0.5)
+    kafka_of_its_own.kill()
+    with ThreadPoolExecutor(1) as other:
+        appended = other.submit(writer.append, [Outgoing(topic, 0, b"a")])
+        kafka_of_its_own.start()
+        appended.result()
+    writer.close()
+    with KafkaLogReader(connection) as reader:
+        assert [r.value for r in reader.read(Partition(topic, 0), 0, 9)] == [b"a"]
 
 
 def test_records_that_retention_deleted_are_refused_and_reading_goes_on_after_them(
