@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import threading
@@ -65,7 +66,7 @@ class Plan:
     stages
         Which stages run.
     workers
-        Workers of the stage `area`; each kill hits one of them.
+        Workers of the stage `area`; each kill hits one of those that are there.
     place
         Where the workers keep their checkpoints.
     seed
@@ -140,7 +141,9 @@ class _Proof:
         # and stopped by one that lasts.
         self.breaker = ThreadPoolExecutor(1)
         self.stop = threading.Event()
-        self.workers = plan.workers
+        self.workers = list(range(plan.workers))
+        self.next_worker = plan.workers
+        self.rng = random.Random(plan.seed)
 
     def run(self) -> Outcome:
         try:
@@ -240,18 +243,18 @@ class _Proof:
 
     def _disturb(self, what: Disturbance) -> list[Future[None]]:
         kind = what.kind
-        if kind is Kind.KILL_WORKER:
-            instance = self.outcome.done[kind.value] % self.plan.workers
-            self.services.kill("area", instance)
-            self.services.start("area", instance)
-            self.outcome.done[kind.value] += 1
-            return []
-        if kind in (Kind.ADD_WORKER, Kind.LOSE_WORKER):
+        if kind in (Kind.KILL_WORKER, Kind.ADD_WORKER, Kind.LOSE_WORKER):
             if kind is Kind.ADD_WORKER:
-                self.workers += 1
-                self.services.start("area", self.workers - 1)
+                self.workers.append(self.next_worker)
+                self.services.start("area", self.next_worker)
+                self.next_worker += 1
             else:
-                self.services.kill("area", self.outcome.done[kind.value])
+                chosen = self.rng.choice(self.workers)
+                self.services.kill("area", chosen)
+                if kind is Kind.KILL_WORKER:
+                    self.services.start("area", chosen)
+                else:
+                    self.workers.remove(chosen)
             self.outcome.done[kind.value] += 1
             return []
         if kind is Kind.FILL_DISK and self.disk.refused:

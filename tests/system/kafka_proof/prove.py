@@ -35,10 +35,10 @@ def main() -> int:
     parser.add_argument("--areas", type=int, default=6, help="copies of the 118-bus system (6)")
     parser.add_argument("--hours", type=int, default=3, help="event time that is sent (3)")
     parser.add_argument("--workers", type=int, default=1, help="area workers (1)")
-    parser.add_argument("--join", type=int, default=0,
-                        help="further area workers that join one after the other (0)")  # fmt: skip
-    parser.add_argument("--leave", type=int, default=0,
-                        help="area workers killed for good (0)")  # fmt: skip
+    parser.add_argument("--join", type=int, default=2,
+                        help="further area workers that join one after the other (2)")  # fmt: skip
+    parser.add_argument("--leave", type=int, default=1,
+                        help="area workers killed for good (1)")  # fmt: skip
     parser.add_argument("--place", choices=["files", "topic"], default="files",
                         help="where checkpoints are kept (files)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=7, help="of moments and faults (7)")
@@ -97,6 +97,8 @@ def _print(outcome: Outcome) -> None:
         done.add_row(what, str(count))
     for what, why in outcome.skipped.items():
         done.add_row(f"SKIPPED: {what}", why)
+    shares = ", ".join(f"{worker} {count}" for worker, count in outcome.shares)
+    done.add_row("areas given to workers", shares)
     for what, count in sorted(outcome.told.items()):
         done.add_row(f"logged: {what}", str(count))
     console.print(done)
