@@ -169,20 +169,13 @@ class _Shell:
                 try:
                     await self._checkpoint()
                 except Exception as error:
-                    await self._fail(error)
+                    if not _lacks_room(error):
+                        await self._fail(error)
 
         return keep_checkpoints
 
     async def _checkpoint(self) -> None:
-        try:
-            positions = self._keeper.checkpoint()
-        except OSError as error:
-            if not is_disk_full(error):
-                raise
-            # The one before stays, and nothing is committed beyond it: only more is done again.
-            _logger.error("no_room_for_checkpoint", error=str(error), remedy=MAKE_ROOM)
-            return
-        await self._commit(positions)
+        await self._commit(self._keeper.checkpoint())
 
     async def _commit(self, positions: Mapping[Partition, int]) -> bool:
         if not positions:
@@ -218,12 +211,18 @@ class _Shell:
             try:
                 await self._checkpoint()
             except Exception as error:
-                await self._fail(error)
+                if not _lacks_room(error):
+                    await self._fail(error)
         self._keeper.let_go()
 
     async def _stopping(self, *_: object, **__: object) -> None:
         if self._failure is None:
-            await self._checkpoint()
+            try:
+                await self._checkpoint()
+            except Exception as error:
+                # The last try is made when the rest is shut down, and decides on the code.
+                if not _lacks_room(error):
+                    raise
 
     async def _fail(self, error: Exception) -> None:
         """Stop the worker, and never return to the stream: it would go on with the next event."""
@@ -231,6 +230,16 @@ class _Shell:
         self._keeper.let_go()
         await self._app.crash(error)
         await asyncio.Event().wait()
+
+
+def _lacks_room(error: Exception) -> bool:
+    """Whether a checkpoint could not be made for want of room only, which is told.
+
+    The one before stays, and nothing is committed beyond it: only more is done again.
+    """
+    if is_disk_full(error):
+        _logger.error("no_room_for_checkpoint", error=str(error), remedy=MAKE_ROOM)
+    return is_disk_full(error)
 
 
 def _offsets(positions: Mapping[Partition, int]) -> dict[TP, int]:
