@@ -11,7 +11,7 @@ import structlog
 
 from console.settings import LoggingSettings
 
-__all__ = ["configure_logs"]
+__all__ = ["RareLines", "configure_logs"]
 
 
 class _Lossy:
@@ -30,10 +30,43 @@ class _Lossy:
             self._stream.flush()
 
 
+class RareLines(logging.Filter):
+    """Lets a line of each kind through once a second, for a library would fill the disk.
+
+    Kafka's clients write hundreds a second while no broker is there.
+
+    Examples
+    --------
+    >>> rare = RareLines()
+    >>> def line(text, at):
+    ...     return logging.makeLogRecord({"name": "aiokafka", "msg": text, "created": at})
+    >>> [rare.filter(line(text, at)) for text, at in [("a", 0), ("a", 0.9), ("b", 0.9), ("a", 1)]]
+    [True, False, True, True]
+    """
+
+    _KINDS = 1000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[str, int, object], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        kind = record.name, record.levelno, record.msg
+        last = self._last.get(kind)
+        if last is not None and record.created - last < 1.0:
+            return False
+        if len(self._last) >= self._KINDS:
+            self._last.clear()
+        self._last[kind] = record.created
+        return True
+
+
 def configure_logs(settings: LoggingSettings, service: str) -> None:
     """Send what this process logs to stdout, each line with the name of the service.
 
-    Libraries that use the standard library's logging come out the same way.
+    Libraries that use the standard library's logging come out the same way, but for what they
+    repeat within a second.
     """
     stream = cast("TextIO", _Lossy(sys.stdout))
     level = logging.getLevelNamesMapping()[settings.level.upper()]
@@ -55,6 +88,7 @@ def configure_logs(settings: LoggingSettings, service: str) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
+    handler.addFilter(RareLines())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
