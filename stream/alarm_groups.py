@@ -55,17 +55,36 @@ class AlarmGroups:
 
     def _touching(self, alarms: Sequence[Alarm]) -> list[list[Alarm]]:
         """Alarms whose elements share buses, directly or through each other."""
-        group_of: dict[int, int] = {}
-        groups: dict[int, list[Alarm]] = {}
-        for number, alarm in enumerate(alarms):
-            buses = set(self._buses.get(alarm.element, ()))
-            joined = {group_of[bus] for bus in buses if bus in group_of}
-            groups[number] = [alarm]
-            for other in sorted(joined):
-                groups[number] += groups.pop(other)
-            moved = {bus for bus, group in group_of.items() if group in joined}
-            group_of |= dict.fromkeys(buses | moved, number)
+        joined = _Joined()
+        for alarm in alarms:
+            buses = self._buses.get(alarm.element, ())
+            for bus in buses[1:]:
+                joined.join(buses[0], bus)
+        groups: dict[int | str, list[Alarm]] = {}
+        for alarm in alarms:
+            buses = self._buses.get(alarm.element, ())
+            name = joined.group(buses[0]) if buses else alarm.element
+            groups.setdefault(name, []).append(alarm)
         return list(groups.values())
+
+
+class _Joined:
+    """Buses joined to groups, each named by one of them; a flood costs little more a bus."""
+
+    def __init__(self) -> None:
+        self._above: dict[int, int] = {}
+
+    def group(self, bus: int) -> int:
+        """Return the bus that names the group of `bus`."""
+        above = self._above
+        while (up := above.setdefault(bus, bus)) != bus:
+            above[bus] = above[up]
+            bus = above[bus]
+        return bus
+
+    def join(self, one: int, other: int) -> None:
+        """Make one group of the groups of two buses."""
+        self._above[self.group(one)] = self.group(other)
 
 
 def _worse(alarm: Alarm) -> tuple[int, float, str]:
