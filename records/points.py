@@ -131,6 +131,8 @@ class PointRegister:
         self._by_area: dict[int, list[Point]] = {}
         for point in points:
             self._by_area.setdefault(point.area, []).append(point)
+        for entries in self._by_area.values():
+            entries.sort(key=lambda p: (p.number, p.valid_from))
         self._tables: dict[int, tuple[PointTable, ...]] = {
             area: tuple(_dated_tables(area, entries)) for area, entries in self._by_area.items()
         }
@@ -143,11 +145,11 @@ class PointRegister:
     @property
     def points(self) -> tuple[Point, ...]:
         """Every entry, by area and number."""
-        return tuple(
-            point
-            for area in self.areas
-            for point in sorted(self._by_area[area], key=lambda p: (p.number, p.valid_from))
-        )
+        return tuple(point for area in self.areas for point in self.of_area(area))
+
+    def of_area(self, area: int) -> tuple[Point, ...]:
+        """Every entry of an area, by number; none of an area that the register does not know."""
+        return tuple(self._by_area.get(area, ()))
 
     def at(self, area: int, time_ns: int) -> PointTable:
         """Return the table in force for `area` at `time_ns`.

@@ -99,7 +99,7 @@ class Roster:
     """
 
     def __init__(self, register: PointRegister, area: int) -> None:
-        entries = [point for point in register.points if point.area == area]
+        entries = register.of_area(area)
         self.area = area
         self.number = np.unique(np.array([p.number for p in entries], np.uint32))
         edges = {0, FOREVER} | {p.valid_from for p in entries} | {p.valid_to for p in entries}

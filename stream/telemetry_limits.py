@@ -44,7 +44,7 @@ class TelemetryLimits:
     def __init__(
         self, network: Network, register: PointRegister, area: int, rules: AlarmRules
     ) -> None:
-        points = {p.id: p for p in register.points if p.area == area}
+        points = {p.id: p for p in register.of_area(area)}
         place: dict[tuple[str, str], dict[Quantity, Point]] = {}
         for point in points.values():
             if point.kind in (ElementKind.BRANCH, ElementKind.BUS):
@@ -54,13 +54,16 @@ class TelemetryLimits:
         first, second, low, high, base, noise = [], [], [], [], [], []
         self._evidence: list[AlarmEvidence] = []
         transformer = is_transformer(network)
-        for (name, end), own in place.items():
-            main = own.get(Quantity.ACTIVE) or own.get(Quantity.VOLTAGE)
+        mains = [own.get(Quantity.ACTIVE) or own.get(Quantity.VOLTAGE) for own in place.values()]
+        elements = ["" if main is None else main.element for main in mains]
+        bus, branch = network.bus_rows(elements).tolist(), network.branch_rows(elements).tolist()
+        for at, ((name, end), own) in enumerate(place.items()):
+            main = mains[at]
             if main is None:
                 continue
             other = own.get(Quantity.REACTIVE)
             if main.quantity is Quantity.VOLTAGE:
-                row = int(network.bus_rows([main.element])[0])
+                row = bus[at]
                 if row < 0:
                     continue
                 kv = float(network.buses.base_kv[row])
@@ -69,7 +72,7 @@ class TelemetryLimits:
                 high.append(rules.v_max_pu * kv)
                 base.append(kv)
             else:
-                row = int(network.branch_rows([main.element])[0])
+                row = branch[at]
                 if row < 0 or not network.branches.in_service[row]:
                     continue
                 rate = float(network.branches.rate_mva[row])
