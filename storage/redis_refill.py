@@ -142,7 +142,7 @@ class ReadModelRefill:
             if kind == STATE_TYPE:
                 self._live.put_state(decode_state(record.value))
             elif kind == ALARM_TYPE:
-                self._live.put_alarm(decode_alarm(record.value))
+                self._live.put_alarms([decode_alarm(record.value)])
             elif kind == RUPTURE_TYPE:
                 self._live.put_ruptures(decode_ruptures(record.value))
         return copied

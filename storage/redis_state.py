@@ -111,10 +111,12 @@ class LiveState:
         """Return the last event of every series that had one."""
         return self._read(rupture_key(self.namespace), RuptureEvent)
 
-    def put_alarm(self, alarm: Alarm) -> None:
-        """Make `alarm` the last one of its quantity, unless a younger one is there."""
-        field = " ".join(part for part in alarm.key if part)
-        self._keep_younger(alarms_key(self.namespace), [(field, alarm.updated, alarm)], "updated")
+    def put_alarms(self, alarms: Iterable[Alarm]) -> None:
+        """Make each alarm the last one of its quantity, unless a younger one is there."""
+        rows = [
+            (" ".join(part for part in alarm.key if part), alarm.updated, alarm) for alarm in alarms
+        ]
+        self._keep_younger(alarms_key(self.namespace), rows, "updated")
 
     def alarms(self) -> list[Alarm]:
         """Return the active alarms: what comes first by priority, then the oldest."""

@@ -27,6 +27,9 @@ __all__ = ["ServiceOutlet", "SlottedWriter"]
 
 _logger = structlog.get_logger(__name__)
 
+_COPY_EVERY_S = 0.1
+"""Alarms go to Redis at most so often, lest a flood of them wait for an answer each."""
+
 
 class SlottedWriter:
     """Moves the records of some topics to a partition of this process's own.
@@ -97,6 +100,8 @@ class ServiceOutlet:
         self._log = LogOutlet(writer, namespace, self._publish)
         self._pulse = Pulse(client, namespace, service)
         self._refill = refill
+        self._alarms: list[Outgoing] = []
+        self._copied = -_COPY_EVERY_S
         self.event_time: int | None = None
 
     def deliver(self, outcomes: Sequence[Outcome]) -> None:
@@ -105,12 +110,15 @@ class ServiceOutlet:
         for outcome in outcomes:
             if isinstance(outcome, Outgoing):
                 self._note(outcome)
+        if time.monotonic() - self._copied >= _COPY_EVERY_S:
+            self._copy_alarms()
         self._pulse.beat(self.event_time)
 
     def flush(self) -> None:
         """Return once everything delivered is kept by the log."""
         misses = 0 if self._refill is None else self._refill.misses
         self._log.flush()
+        self._copy_alarms()
         self._pulse.beat(self.event_time)
         if self._refill is not None:
             try:
@@ -126,15 +134,27 @@ class ServiceOutlet:
         if watermark is not None:
             self.event_time = max(self.event_time or 0, watermark)
         kind = record.headers.get("ce_type")
+        if kind == ALARM_TYPE:
+            self._alarms.append(record)
+            return
         try:
             if kind == STATE_TYPE:
                 self._live.put_state(decode_state(record.value))
-            elif kind == ALARM_TYPE:
-                self._live.put_alarm(decode_alarm(record.value))
             elif kind == RUPTURE_TYPE:
                 self._live.put_ruptures(decode_ruptures(record.value))
         except RedisError as error:
             self._missed(kind or "", error)
+
+    def _copy_alarms(self) -> None:
+        """Put the alarms that wait into Redis: those of a flood in one piece."""
+        if not self._alarms:
+            return
+        waiting, self._alarms = self._alarms, []
+        try:
+            self._live.put_alarms([decode_alarm(record.value) for record in waiting])
+        except RedisError as error:
+            self._missed(ALARM_TYPE, error)
+        self._copied = time.monotonic()
 
     def _publish(self, issued: Issued) -> None:
         self.event_time = max(self.event_time or 0, issued.run.issue_time)

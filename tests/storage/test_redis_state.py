@@ -65,10 +65,10 @@ def test_the_active_alarms_are_listed_by_priority(live):
     )  # fmt: skip
     worse = msgspec.structs.replace(minor, element="branch:2", priority=1, raised=NOW + 1)
     for alarm in (minor, worse):
-        live.put_alarm(alarm)
+        live.put_alarms([alarm])
     assert live.alarms() == [worse, minor]
-    live.put_alarm(msgspec.structs.replace(worse, cleared=NOW + 9, updated=NOW + 9))
-    live.put_alarm(worse)
+    live.put_alarms([msgspec.structs.replace(worse, cleared=NOW + 9, updated=NOW + 9)])
+    live.put_alarms([worse])
     assert live.alarms() == [minor]
 
 

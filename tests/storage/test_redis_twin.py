@@ -50,7 +50,7 @@ def _write(client: Any, namespace: str, kind: int, time: int, chance: float) -> 
         flows = (nothing,) * 6
         live.put_state(NetworkState(time, "four", True, "", 1, chance, *flows, {}, [], 1, 0))
     elif kind == 1:
-        live.put_alarm(_alarm(time, chance))
+        live.put_alarms([_alarm(time, chance)])
     elif kind == 2:
         evidence = Evidence(chance, 5.0, None, None)
         live.put_ruptures([RuptureEvent("total", time - 9, time, RuptureKind.LEVEL, evidence)])
@@ -91,7 +91,7 @@ def test_the_twin_ends_up_with_what_a_real_server_has(
 def test_a_twin_that_breaks_the_rule_counts_how_often_it_went_back() -> None:
     twin = RedisTwin(keeps_younger=False)
     for time in (NOW, NOW + 2, NOW, NOW + 4):
-        LiveState(twin, "t").put_alarm(_alarm(time, 103.0))  # type: ignore[arg-type]
+        LiveState(twin, "t").put_alarms([_alarm(time, 103.0)])  # type: ignore[arg-type]
     assert twin.went_back == 1
     (kept,) = twin.hashes["gc:{t}:alarms"].values()
     assert msgspec.json.decode(kept, type=Alarm).updated == NOW + 4

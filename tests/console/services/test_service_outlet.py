@@ -64,6 +64,27 @@ def test_an_alarm_reaches_redis(client: Redis) -> None:
     assert LiveState(client, "t").alarms() == [alarm]
 
 
+def test_a_flood_of_alarms_waits_for_redis_once_and_is_all_there_after_a_flush(
+    client: Redis,
+) -> None:
+    flood = [
+        Alarm(
+            f"branch:{number}", "", AlarmKind.LOADING, AlarmSeverity.MINOR, 4, LeadTime.OPERATIONAL,
+            HOUR, HOUR, HOUR, None, 103.0, 100.0, "MVA", 103.0, "branch:1",
+        )
+        for number in range(1200)
+    ]  # fmt: skip
+    outlet = ServiceOutlet(MemoryLog(), client, "t", "alarms")
+    before = client.info("commandstats").get("cmdstat_exec", {"calls": 0})["calls"]
+    for alarm in flood:
+        outlet.deliver([alarm_record("gridcast.t.network.alarm.v1", alarm, HOUR)])
+    outlet.flush()
+    assert {alarm.element for alarm in LiveState(client, "t").alarms()} == {
+        alarm.element for alarm in flood
+    }
+    assert client.info("commandstats")["cmdstat_exec"]["calls"] - before < 100
+
+
 def test_the_service_leaves_a_sign_of_life_with_its_event_time(client: Redis) -> None:
     outlet = ServiceOutlet(MemoryLog(), client, "t", "forecaster")
     outlet.deliver([rupture_record(RUPTURES, [EVENT], 3 * HOUR)])
