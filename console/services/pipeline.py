@@ -69,7 +69,7 @@ class Pipeline:
         if self._uses_kafka:
             by_area = ("area", "metering", "meter_estimates", "rollup")
             return (*by_area, "estimation", "alarms", "forecast")
-        return ("processor", "forecaster")
+        return ("processor", "forecaster", "alarms")
 
     def start_servers(self) -> None:
         """Start Redis, and Kafka where asked for, and wait until they answer.

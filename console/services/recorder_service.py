@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ _BATCH = 500
 _IDLE_S = 0.05
 _COMMIT_EVERY_S = 15.0
 _AGAIN_S = 1.0
+_NICE = 10
 
 
 def record(run: RunFile, stop: threading.Event) -> None:
@@ -48,6 +50,8 @@ def record(run: RunFile, stop: threading.Event) -> None:
     OSError
         When asked to stop while the disk is full: what waits is recorded by the next start.
     """
+    # What it files is in the log already: it may wait where alarms and forecasts may not.
+    os.nice(_NICE)
     settings = run.settings
     reader, client = open_reader(settings), open_redis(settings)
     pulse = Pulse(client, settings.namespace, "recorder")

@@ -17,7 +17,7 @@ from console.services.stages import STAGES_OF, shown_by, slots_of, stage_named, 
 from storage.redis_refill import ReadModelRefill
 from stream.runner import RunnerOptions, run_stages
 
-__all__ = ["run_forecaster", "run_processor", "run_worker"]
+__all__ = ["run_alarms", "run_forecaster", "run_processor", "run_worker"]
 
 
 def run_processor(run: RunFile, stop: threading.Event) -> None:
@@ -56,6 +56,11 @@ def _run_together(role: str, run: RunFile, stop: threading.Event) -> None:
         writer.close()
         reader.close()
         client.close()
+
+
+def run_alarms(run: RunFile, stop: threading.Event) -> None:
+    """Raise and clear alarms, over the embedded log."""
+    _run_together("alarms", run, stop)
 
 
 def run_worker(name: str, run: RunFile, instance: int) -> None:

@@ -33,9 +33,11 @@ __all__ = ["STAGES_OF", "area_settings", "shown_by", "slots_of", "stage_named", 
 
 STAGES_OF: dict[str, tuple[str, ...]] = {
     "processor": ("area", "relay", "metering", "meter_estimates", "rollup"),
-    "forecaster": ("estimation", "alarms", "forecast"),
+    "forecaster": ("estimation", "forecast"),
+    "alarms": ("alarms",),
 }
-"""Stages that share a process over the embedded log; over Kafka each has its own, and no relay."""
+"""Stages that share a process over the embedded log; over Kafka each has its own, and no relay.
+Alarms never share one: they must not wait for an estimate or a forecast."""
 
 _MARGIN = DAY
 """A request is answered within this: the readings it needs are still kept then."""
@@ -44,7 +46,7 @@ _SHOWN_BY: dict[str, tuple[str, ...]] = {
     "estimation": ("network.state.v1",),
     "alarms": ("network.alarm.v1",),
     "forecast": ("monitor.rupture.v1", "forecast.v1"),
-    "forecaster": READ_MODEL_TOPICS,
+    "forecaster": tuple(name for name in READ_MODEL_TOPICS if name != "network.alarm.v1"),
 }
 
 
@@ -87,13 +89,13 @@ def slots_of(role: str, run: RunFile, scenario: Scenario) -> Mapping[str, int]:
     Only over the embedded log, where the processor holds the partitions of the areas and the
     first of the dead letters. (The third of these is the rebuild service's.)
     """
-    if role != "forecaster":
-        return {}
     space, areas = run.settings.namespace, len(scenario.register.areas)
-    return {
-        topic_name(space, "dead-letter.v1"): 1,
-        topic_name(space, "finding.v1"): areas,
-    }
+    if role == "forecaster":
+        return {
+            topic_name(space, "dead-letter.v1"): 1,
+            topic_name(space, "finding.v1"): areas,
+        }
+    return {topic_name(space, "dead-letter.v1"): 3} if role == "alarms" else {}
 
 
 def written_by(role: str, run: RunFile, scenario: Scenario) -> list[Partition]:
@@ -110,7 +112,9 @@ def written_by(role: str, run: RunFile, scenario: Scenario) -> list[Partition]:
         )
         names = [(name, area) for name in by_area for area in areas]
         return [Partition(topic_name(space, n), a) for n, a in (*names, ("dead-letter.v1", 0))]
-    single = ("network.state.v1", "network.alarm.v1", "forecast.v1", "monitor.rupture.v1")
+    single: tuple[str, ...] = ("network.state.v1", "forecast.v1", "monitor.rupture.v1")
+    if role == "alarms":
+        single = ("network.alarm.v1",)
     own = [Partition(topic_name(space, name), 0) for name in single]
     return own + [Partition(*slot) for slot in slots_of(role, run, scenario).items()]
 

@@ -45,6 +45,7 @@ _SERVICES: dict[Role, tuple[str, str]] = {
     Role.GATEWAY: ("console.services.gateway", "send"),
     Role.PROCESSOR: ("console.services.stage_service", "run_processor"),
     Role.FORECASTER: ("console.services.stage_service", "run_forecaster"),
+    Role.ALARMS: ("console.services.stage_service", "run_alarms"),
     Role.RECORDER: ("console.services.recorder_service", "record"),
     Role.REBUILD: ("console.services.rebuild_service", "rebuild"),
     Role.WATCHER: ("console.services.watcher", "watch"),
@@ -55,9 +56,13 @@ _STAGES = (
     Role.AREA, Role.METERING, Role.METER_ESTIMATES, Role.ROLLUP, Role.ESTIMATION, Role.ALARMS,
     Role.FORECAST,
 )  # fmt: skip
-"""Faust workers, of which there may be several each."""
+"""Faust workers, of which there may be several each; over the embedded log `alarms` is one too."""
 
 _HOLDERS = (Role.REDIS, Role.KAFKA)
+
+
+def _over_kafka(run: RunFile) -> bool:
+    return run.settings.addresses.kafka_bootstrap_servers is not None
 
 
 def worker(
@@ -87,7 +92,7 @@ def worker(
     run = read_run(run_file)
     configure_logs(run.settings.logging, instance_name(role.value, instance))
     serve_metrics(run.settings.metrics, role.value, instance)
-    if role in _STAGES:
+    if role in _STAGES and (role not in _SERVICES or _over_kafka(run)):
         from console.services.stage_service import run_worker
 
         run_worker(role.value, run, instance)
