@@ -170,7 +170,9 @@ CLASSES: dict[HistoryClass, Kept] = {
         "valid_time",
         ("series", "valid_time", "available_at"),
         _YEARS,
-        rank="run DESC, version DESC",
+        # As in the stream: a null says nothing, and later knowledge counts before revisions.
+        rank="(withdrawn_mwh IS NULL AND injected_mwh IS NULL AND NOT withdrawn_reading), "
+        "run DESC, available_at DESC, version DESC",
     ),
     HistoryClass.WEATHER: Kept(
         pa.schema(

@@ -166,6 +166,28 @@ class HistorianContract:
         assert column(before, "withdrawn_reading") == [False]
         assert column(historian.as_of(reads, T0, T0 + DAY), "withdrawn_reading") == [True]
 
+    def test_a_reading_left_out_of_a_later_run_leaves_the_earlier_one_standing(
+        self, history
+    ) -> None:
+        historian = history(
+            all_logged(
+                made.meters(T0, [3.0, 4.0], run=0, available_at=T0 + DAY),
+                made.meters(T0, [None, 4.5], run=1, available_at=T0 + 2 * DAY),
+            )
+        )
+        rows = historian.as_of(HistoryClass.METER_READS, T0, T0 + DAY)
+        assert column(rows, "withdrawn_mwh") == [3.0, 4.5]
+
+    def test_within_a_run_what_was_known_last_counts(self, history) -> None:
+        historian = history(
+            all_logged(
+                made.meters(T0, [3.0], revision=2, available_at=T0 + DAY),
+                made.meters(T0, [3.5], revision=1, available_at=T0 + 2 * DAY),
+            )
+        )
+        rows = historian.as_of(HistoryClass.METER_READS, T0, T0 + DAY)
+        assert column(rows, "withdrawn_mwh") == [3.5]
+
     def test_of_forecasts_the_last_issue_known_counts(self, history) -> None:
         historian = history(
             all_logged(made.forecast(T0, [1.0, 2.0, 3.0]), made.forecast(T0 + HOUR, [20.0, 30.0]))
