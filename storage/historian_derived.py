@@ -67,7 +67,7 @@ def window_records(
         area, offset = (rows[name].to_numpy() for name in ("partition", "offset"))
         new = (np.diff(area, prepend=-1) != 0) | (np.diff(offset, prepend=-1) != 0)
         firsts = np.flatnonzero(new)
-        for first, past in zip(firsts, np.append(firsts[1:], len(rows)), strict=True):
+        for first, past in zip(firsts, np.append(firsts, len(rows))[1:], strict=True):
             yield _window(topic, rows.slice(first, past - first))
 
 

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from records.log import Partition
+from records.meter import MeterDocument, MeterSeries
 from records.scada import ScadaFrame
-from records.time import MINUTE
+from records.time import DAY, MINUTE
 from storage.historian import Historian
 from storage.historian_classes import HistoryClass
 
-__all__ = ["FrameQuery", "last_revisions", "raw_frames", "scan_times", "was_recorded"]
+__all__ = [
+    "REACH",
+    "FrameQuery",
+    "last_revisions",
+    "meter_documents",
+    "raw_frames",
+    "scan_times",
+    "was_recorded",
+]
 
 _FRAMES = """
     SELECT "offset", point, value, quality, offset_ms, version,
@@ -30,6 +41,21 @@ _SCANS = """
     WHERE topic = $1 AND "partition" = $2 AND "offset" <= $3
       AND scan_time >= $4 AND scan_time < $5
     ORDER BY scan_time
+"""
+REACH = 62 * DAY
+"""How far from the periods asked for a meter document is looked at, ns: two months."""
+_DOCUMENTS = """
+    SELECT "offset", series::VARCHAR AS meter, epoch_ns(valid_time) AS start,
+      epoch_ns(available_at) AS known, epoch_ns(recorded_at) AS appended, version AS revision, run,
+      document::VARCHAR AS document, length_ns AS length, withdrawn_mwh, injected_mwh,
+      withdrawn_reading
+    FROM meter_reads
+    WHERE "partition" = $1 AND "offset" <= $2 AND "offset" IN (
+      SELECT "offset" FROM meter_reads
+      WHERE "partition" = $1 AND "offset" <= $2
+        AND epoch_ns(valid_time) >= $3 AND epoch_ns(valid_time) < $4
+        AND series IN (SELECT unnest($5::VARCHAR[])))
+    ORDER BY "offset", meter, start
 """
 _REVISIONS = """
     SELECT series::VARCHAR AS series, epoch_ns(valid_time) AS start, version, value, q95,
@@ -88,7 +114,7 @@ def raw_frames(
         rows[name].to_numpy()[order] for name in rows.column_names
     )
     firsts = np.flatnonzero(np.diff(offset, prepend=-1))
-    for first, past in zip(firsts, np.append(firsts[1:], len(offset)), strict=True):
+    for first, past in zip(firsts, np.append(firsts, len(offset))[1:], strict=True):
         inside = slice(first, past)
         scan_time = int(time[first]) - int(offset_ms[first]) * 1_000_000
         yield (
@@ -118,6 +144,63 @@ def scan_times(historian: Historian, query: FrameQuery) -> list[int]:
     )
     found: list[int] = rows["scan_time"].to_pylist()
     return found
+
+
+def meter_documents(
+    historian: Historian, area: int, meters: Sequence[str], period: tuple[int, int], past: int
+) -> Iterator[tuple[MeterDocument, int]]:
+    """Yield the documents with readings of some meters and periods, whole, in order of the log.
+
+    Parameters
+    ----------
+    area
+        Area number.
+    meters
+        Meter ids.
+    period
+        Starts of the periods, ``[first, end)``, ns UTC. Of a document what lies more than
+        `REACH` beside them is left out.
+    past
+        Offset of the last document that counts.
+
+    Yields
+    ------
+    Each document with its append time, ns UTC.
+    """
+    rows = historian.sql_within(
+        HistoryClass.METER_READS,
+        period[0] - REACH,
+        period[1] + REACH,
+        _DOCUMENTS,
+        [area, past, *period, list(meters)],
+    )
+    for _, group in groupby(rows.to_pylist(), key=itemgetter("offset")):
+        whole = list(group)
+        series = []
+        for meter, readings in groupby(whole, key=itemgetter("meter")):
+            kept = list(readings)
+            series.append(
+                MeterSeries(
+                    meter,
+                    [row["start"] for row in kept],
+                    [row["withdrawn_mwh"] for row in kept],
+                    [row["injected_mwh"] for row in kept],
+                    [row["withdrawn_reading"] for row in kept],
+                )
+            )
+        first = whole[0]
+        document = MeterDocument(
+            area,
+            "",
+            first["document"],
+            first["run"],
+            first["revision"],
+            first["length"],
+            first["known"],
+            "MWh",
+            series,
+        )
+        yield document, first["appended"]
 
 
 def last_revisions(

@@ -18,16 +18,18 @@ from records.deadletter import dead_letter_record
 from records.envelope import event_type, watermark_of
 from records.errors import Reason, RecordError
 from records.finding import findings_record
+from records.late import late_record
 from records.log import LogRecord, Partition
 from records.meter import METER_TYPE, decode_meter
-from records.quality import Quality
 from records.snapshot import Tree
 from records.tick import TICK_TYPE, decode_tick
-from records.time import DAY, HOUR, MINUTE
+from records.time import DAY, MINUTE
 from records.topics import topic_name
 from records.window import WINDOW_TYPE, WindowBatch, decode_window, window_record
 from stream.join import Cut, CutJoin, JoinState, Share
+from stream.late_documents import late_periods, without_late
 from stream.meter_check import CheckLimits, CheckState, check_against_scada
+from stream.meter_intervals import interval_batch
 from stream.meter_versions import Accepted, MeterVersions
 from stream.stage import Outcome, Scope
 from stream.watermark import NEVER, TimeBounds
@@ -46,7 +48,10 @@ class MeteringSettings:
     bounds
         Which times are believed.
     keep
-        Periods are kept for this long behind the watermark; later versions are refused.
+        Periods are kept for this long behind the watermark; later versions of older ones are
+        told on, for the periods to be made again from the historian.
+    rebuild_for
+        Documents with periods older than this are refused.
     beat
         How often an empty batch carries the watermark on.
     check
@@ -56,6 +61,7 @@ class MeteringSettings:
     points: Mapping[str, str] = field(default_factory=dict)
     bounds: TimeBounds = field(default_factory=TimeBounds)
     keep: int = 14 * DAY
+    rebuild_for: int = 3 * 365 * DAY
     beat: int = 5 * MINUTE
     check: CheckLimits | None = None
 
@@ -91,6 +97,7 @@ class MeteringStage:
         self._meter_topic = topic_name(namespace, "meter.read.v1")
         self._window_topic = topic_name(namespace, "window.5min.v1")
         self._interval_topic = topic_name(namespace, "meter.interval.v1")
+        self._late_topic = topic_name(namespace, "window.late.v1")
         self._finding_topic = topic_name(namespace, "finding.v1")
         self._dead_topic = topic_name(namespace, "dead-letter.v1")
         self._join = CutJoin(self._settings.beat)
@@ -131,16 +138,25 @@ class MeteringStage:
         starts = [start for series in document.series for start in series.start]
         if starts:
             bounds.check(max(starts) + document.period, record.append_time)
-            oldest = max(bounds.earliest, state.watermark - self._settings.keep)
+            oldest = max(bounds.earliest, state.watermark - self._settings.rebuild_for)
             if min(starts) < oldest:
                 raise RecordError(
                     Reason.TIME_OUT_OF_BOUNDS,
-                    f"document {document.document} has periods older than what is kept "
-                    f"({self._settings.keep // DAY} days)",
+                    f"document {document.document} has periods older than what the historian keeps "
+                    f"({self._settings.rebuild_for // DAY} days)",
                 )
+        kept_from = state.watermark - self._settings.keep
+        known = max(state.watermark, document.available_at - 1)
+        late = late_periods(document, kept_from, record.offset, known)
+        if late is not None:
+            document = without_late(document, kept_from)
         changed = state.versions.take(document)
-        state.watermark = max(state.watermark, document.available_at - 1)
+        state.watermark = known
         batches = [self._batch(state, part, record.offset) for part in changed]
+        if late is not None:
+            # Whoever makes the late periods again waits for a batch made of this document.
+            batches = batches or [self._nothing(state, known, record.offset)]
+            outcomes.append(late_record(self._late_topic, late, known))
         self._tell(state, record, batches, outcomes)
 
     def _tick(self, state: MeteringState, record: LogRecord, outcomes: list[Outcome]) -> None:
@@ -153,9 +169,7 @@ class MeteringStage:
         beat = self._settings.beat
         empty = []
         if state.told == NEVER or time_ns // beat > state.told // beat:
-            nothing = np.empty(0, np.int64)
-            part = Accepted(time_ns, 0, nothing, np.empty(0, np.float64), np.empty(0, np.int32))
-            empty = [self._batch(state, part, record.offset)]
+            empty = [self._nothing(state, time_ns, record.offset)]
         self._tell(state, record, empty, outcomes)
 
     def _tell(
@@ -176,26 +190,17 @@ class MeteringStage:
         ]
         self._joined(state, record, shares, state.watermark, outcomes)
 
+    def _nothing(self, state: MeteringState, time_ns: int, offset: int) -> WindowBatch:
+        """Return an empty batch, which carries a watermark on."""
+        nothing = np.empty(0, np.int64)
+        part = Accepted(time_ns, 0, nothing, np.empty(0, np.float64), np.empty(0, np.int32))
+        return self._batch(state, part, offset)
+
     def _batch(self, state: MeteringState, part: Accepted, offset: int) -> WindowBatch:
         names = [state.versions.meters[place] for place in part.meter.tolist()]
-        n_series = len(names)
-        known = np.isfinite(part.net_mwh)
-        unknown = np.full(n_series, np.nan)
-        return WindowBatch(
-            state.area,
-            part.start,
-            part.period,
-            offset,
-            series=np.array([self._settings.points.get(n, n) for n in names], dtype=object),
-            revision=part.revision,
-            mean=part.net_mwh * (HOUR / part.period) if part.period else part.net_mwh,
-            q95=unknown,
-            minimum=unknown,
-            maximum=unknown,
-            energy_mwh=part.net_mwh,
-            count=known.astype(np.int32),
-            imputed_share=np.where(known, 0.0, 1.0),
-            quality=np.where(known, 0, int(Quality.MISSING)).astype(np.uint16),
+        series = np.array([self._settings.points.get(n, n) for n in names], dtype=object)
+        return interval_batch(
+            state.area, part.start, part.period, offset, series, part.net_mwh, part.revision
         )
 
     def _joined(

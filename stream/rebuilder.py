@@ -7,6 +7,7 @@ raw records up to the request's offset and all windows made of earlier ones must
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +23,14 @@ from storage.historian_classes import HistoryClass
 from storage.historian_readings import (
     FrameQuery,
     last_revisions,
+    meter_documents,
     raw_frames,
     scan_times,
 )
 from stream.area import AreaSettings
 from stream.fold import Aggregates
+from stream.meter_rebuild import rebuilt_intervals
+from stream.metering import MeteringSettings
 from stream.rebuild import (
     RawFrame,
     RecordedWindows,
@@ -38,6 +42,8 @@ from stream.rebuild import (
 from stream.roster import Roster
 
 __all__ = ["Rebuilder"]
+
+_Recorded: TypeAlias = dict[tuple[int, int], RecordedWindows]
 
 
 class Rebuilder:
@@ -51,8 +57,8 @@ class Rebuilder:
         Of the topics.
     register
         The dated point register.
-    settings
-        Of the area stage.
+    settings, metering
+        Of the stages of areas and of metering.
     """
 
     def __init__(
@@ -61,11 +67,14 @@ class Rebuilder:
         namespace: str,
         register: PointRegister,
         settings: AreaSettings | None = None,
+        metering: MeteringSettings | None = None,
     ) -> None:
         self._historian = historian
         self._register = register
         self._settings = settings or AreaSettings()
+        self._metering = metering or MeteringSettings()
         self._raw = topic_name(namespace, "scada.frame.v1")
+        self._intervals = topic_name(namespace, "meter.interval.v1")
         windows = self._settings.windows
         self._topics = {
             windows.length: topic_name(namespace, "window.5min.v1"),
@@ -79,6 +88,8 @@ class Rebuilder:
 
     def rebuild(self, late: LateReadings) -> list[Outgoing]:
         """Return the next revision of what a request names, where its numbers changed."""
+        if late.metered:
+            return list(self._metered(late))
         if late.area not in self._rosters:
             self._rosters[late.area] = Roster(self._register, late.area)
         roster = self._rosters[late.area]
@@ -98,6 +109,24 @@ class Rebuilder:
             changed = revised(batch, recorded.get(key, RecordedWindows.none()))
             if changed is not None:
                 yield window_record(self._topics[batch.length], changed, None, known=late.known)
+
+    def _metered(self, late: LateReadings) -> Iterator[Outgoing]:
+        meters = np.unique(late.series).tolist()
+        period = int(late.start.min()), int(late.start.max()) + 1
+        points, bounds = self._metering.points, self._metering.bounds
+        documents = meter_documents(self._historian, late.area, meters, period, late.input_offset)
+        recorded = self._standing(
+            late,
+            HistoryClass.METER_INTERVALS,
+            late.length,
+            period,
+            [points.get(meter, meter) for meter in meters],
+        )
+        for batch in rebuilt_intervals(late, documents, points, bounds):
+            stands = recorded.get((late.length, batch.start), RecordedWindows.none())
+            changed = revised(batch, stands)
+            if changed is not None:
+                yield window_record(self._intervals, changed, None, known=late.known)
 
     def _readings(
         self, roster: Roster, late: LateReadings, wanted: Wanted
@@ -123,23 +152,32 @@ class Rebuilder:
         for frame, append_time in raw_frames(self._historian, query, points):
             yield RawFrame(frame, append_time)
 
-    def _recorded(
-        self, late: LateReadings, wanted: Wanted
-    ) -> dict[tuple[int, int], RecordedWindows]:
+    def _recorded(self, late: LateReadings, wanted: Wanted) -> _Recorded:
         """What stands of the windows, by length and start."""
         names = np.unique(np.concatenate(list(wanted.series.values()))).tolist()
         period = wanted.start, wanted.end
-        found = {}
+        found: _Recorded = {}
         for length, kept_as in self._kept_as.items():
-            rows = last_revisions(
-                self._historian, kept_as, late.area, length, period, names, late.input_offset
-            )
-            starts = rows["start"].to_numpy()
-            firsts = np.flatnonzero(np.diff(starts, prepend=-1))
-            for first, past in zip(firsts, np.append(firsts[1:], len(starts)), strict=True):
-                inside = rows.slice(first, past - first)
-                found[length, int(starts[first])] = _recorded_window(inside)
+            found |= self._standing(late, kept_as, length, period, names)
         return found
+
+    def _standing(
+        self,
+        late: LateReadings,
+        kept_as: HistoryClass,
+        length: int,
+        period: tuple[int, int],
+        names: list[str],
+    ) -> _Recorded:
+        rows = last_revisions(
+            self._historian, kept_as, late.area, length, period, names, late.input_offset
+        )
+        starts = rows["start"].to_numpy()
+        firsts = np.flatnonzero(np.diff(starts, prepend=-1))
+        return {
+            (length, int(starts[first])): _recorded_window(rows.slice(first, past - first))
+            for first, past in zip(firsts, np.append(firsts, len(starts))[1:], strict=True)
+        }
 
 
 def _recorded_window(rows: pa.Table) -> RecordedWindows:

@@ -71,9 +71,10 @@ def rebuild(run: RunFile, stop: threading.Event) -> None:
     def rebuilder() -> Rebuilder:
         # Mostly nothing comes late: what this takes is read when something does.
         from console.services.scenario import read_scenario
-        from console.services.stages import area_settings
+        from console.services.stages import area_settings, metering_settings
 
-        return Rebuilder(historian, space, read_scenario(run).register, area_settings(run))
+        register = read_scenario(run).register
+        return Rebuilder(historian, space, register, area_settings(run), metering_settings(run))
 
     service = RebuildService(
         rebuilder, historian, reader, writer, checkpoints_of(run, connection), space
@@ -140,13 +141,23 @@ class RebuildService:
         self._writer = writer
         self._checkpoints = checkpoints
         self._late = topic_name(namespace, "window.late.v1")
-        self._raw = topic_name(namespace, "scada.frame.v1")
-        self._windows = topic_name(namespace, "window.5min.v1")
-        self._long = topic_name(namespace, "window.15min.v1")
+        frames, meters, windows, long, intervals = (
+            topic_name(namespace, name)
+            for name in (
+                "scada.frame.v1",
+                "meter.read.v1",
+                "window.5min.v1",
+                "window.15min.v1",
+                "meter.interval.v1",
+            )
+        )
+        self._made_of = {False: (frames, (windows, long)), True: (meters, (intervals,))}
+        """What windows, and metered intervals, are made of, and where those made before are."""
         self._dead = topic_name(namespace, "dead-letter.v1")
         self._kept_as = {
-            self._windows: HistoryClass.WINDOWS,
-            self._long: HistoryClass.LONG_WINDOWS,
+            windows: HistoryClass.WINDOWS,
+            long: HistoryClass.LONG_WINDOWS,
+            intervals: HistoryClass.METER_INTERVALS,
         }
         self._next: dict[int, int] = {}
         self._answers: dict[int, _Answer] = {}
@@ -229,9 +240,10 @@ class RebuildService:
     def _is_recorded(self, late: LateReadings) -> bool:
         """Whether the historian holds all that the answer is made of."""
         reached = self._historian.manifest().next_offsets()
-        if reached.get(Partition(self._raw, late.area), 0) <= late.input_offset:
+        raw, made_before = self._made_of[late.metered]
+        if reached.get(Partition(raw, late.area), 0) <= late.input_offset:
             return False
-        for topic in (self._windows, self._long):
+        for topic in made_before:
             place = Partition(topic, late.area)
             first = first_made_of(self._reader, place, late.input_offset)
             if first is None or reached.get(place, 0) <= first:

@@ -29,7 +29,15 @@ from stream.rollup import RollupStage
 from stream.stage import Stage
 from stream.watermark import Disorder
 
-__all__ = ["STAGES_OF", "area_settings", "shown_by", "slots_of", "stage_named", "written_by"]
+__all__ = [
+    "STAGES_OF",
+    "area_settings",
+    "metering_settings",
+    "shown_by",
+    "slots_of",
+    "stage_named",
+    "written_by",
+]
 
 STAGES_OF: dict[str, tuple[str, ...]] = {
     "processor": ("area", "relay", "metering", "meter_estimates", "rollup"),
@@ -58,7 +66,7 @@ def stage_named(name: str, run: RunFile, scenario: Scenario) -> Stage[Any]:
     if name == "relay":
         return RelayStage(space)
     if name == "metering":
-        return MeteringStage(space, MeteringSettings(check=CheckLimits()))
+        return MeteringStage(space, metering_settings(run))
     if name == "meter_estimates":
         return MeterEstimateStage(space, scenario.clock)
     if name == "rollup":
@@ -117,6 +125,13 @@ def written_by(role: str, run: RunFile, scenario: Scenario) -> list[Partition]:
         single = ("network.alarm.v1",)
     own = [Partition(topic_name(space, name), 0) for name in single]
     return own + [Partition(*slot) for slot in slots_of(role, run, scenario).items()]
+
+
+def metering_settings(run: RunFile) -> MeteringSettings:
+    """Settings of the metering stage, and so of intervals that are made again."""
+    return MeteringSettings(
+        check=CheckLimits(), rebuild_for=_rebuild_for(run, HistoryClass.METER_READS)
+    )
 
 
 def _rebuild_for(run: RunFile, kept_as: HistoryClass) -> int:

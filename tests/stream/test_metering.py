@@ -202,7 +202,7 @@ def test_a_document_is_complete_only_before_its_moment_and_a_tick_completes_it(
         ({"readings": {"m": [(30 * DAY, 1.0)]}}, Reason.TIME_OUT_OF_BOUNDS),
         ({"readings": {"m": [(0, 1.0), (0, 2.0)]}}, Reason.CONTRADICTORY),
         ({"readings": {"m": [(0, -1.0)]}}, Reason.SCHEMA_MISMATCH),
-        ({"readings": {"m": [(-15 * DAY, 1.0)]}}, Reason.TIME_OUT_OF_BOUNDS),
+        ({"readings": {"m": [(-1100 * DAY, 1.0)]}}, Reason.TIME_OUT_OF_BOUNDS),
         ({"period": HOUR}, Reason.SCHEMA_MISMATCH),
         ({"run": 2**70}, Reason.SCHEMA_MISMATCH),
     ],
