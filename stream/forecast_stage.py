@@ -13,15 +13,17 @@ from forecasting.rupture_state import STATUSES, Statuses
 from records.deadletter import dead_letter_record
 from records.envelope import event_type, watermark_of
 from records.errors import Reason, RecordError
+from records.finding import Finding, findings_record
 from records.log import LogRecord, Partition
 from records.meter_estimate import ESTIMATE_TYPE, decode_estimate
 from records.rupture import Evidence, RuptureEvent, RuptureKind, RuptureStatus, rupture_record
 from records.snapshot import Tree
 from records.state import STATE_TYPE, decode_state
 from records.tick import TICK_TYPE, decode_tick
+from records.time import DAY
 from records.topics import topic_name
 from records.weather import WEATHER_TYPE, WeatherRecord, decode_weather
-from records.window import WINDOW_TYPE, decode_window
+from records.window import WINDOW_TYPE, WindowBatch, decode_window
 from stream.forecast_plan import ForecastPlan, TrainingSet
 from stream.forecast_run import to_run
 from stream.forecaster import Advance, Forecaster
@@ -65,6 +67,7 @@ class ForecastStage:
         self._estimates = topic_name(namespace, "meter.estimate.v1")
         self._states = topic_name(namespace, "network.state.v1")
         self._ruptures = topic_name(namespace, "monitor.rupture.v1")
+        self._findings = topic_name(namespace, "finding.v1")
         self._dead = topic_name(namespace, "dead-letter.v1")
 
     @property
@@ -104,12 +107,15 @@ class ForecastStage:
 
     def _at(self, state: ForecastState, cut: Cut) -> list[Outcome]:
         forecaster = state.forecaster
+        late: list[Finding] = []
         for partition, shares in cut.shares.items():
             for share in shares:
-                self._take(forecaster, partition, share)
-        if cut.time < forecaster.end:
-            return []
+                self._take(forecaster, partition, share, late)
         outcomes: list[Outcome] = []
+        if late:
+            outcomes.append(findings_record(self._findings, 0, late, self.name, cut.time))
+        if cut.time < forecaster.end:
+            return outcomes
         for advance in forecaster.advance(cut.time):
             outcomes += self._ruptures_of(advance)
         every = self._plan.refit_every
@@ -125,9 +131,14 @@ class ForecastStage:
             outcomes.append(Issued(run, issue))
         return outcomes
 
-    def _take(self, forecaster: Forecaster, partition: Partition, share: Share) -> None:
+    def _take(
+        self, forecaster: Forecaster, partition: Partition, share: Share, late: list[Finding]
+    ) -> None:
         if share.kind == WINDOW_TYPE:
-            forecaster.history.take_batch(decode_window(share.value))
+            batch = decode_window(share.value)
+            n_late = forecaster.history.take_batch(batch)
+            if n_late:
+                late.append(self._too_late(forecaster, batch, n_late))
         elif share.kind == ESTIMATE_TYPE:
             forecaster.history.take_estimate(decode_estimate(share.value))
         elif share.kind == STATE_TYPE:
@@ -142,6 +153,18 @@ class ForecastStage:
                 forecaster.history.take_means(state.time - step, step, losses)
         else:
             forecaster.weather.take(_weather(partition, share))
+
+    def _too_late(self, forecaster: Forecaster, batch: WindowBatch, n_late: int) -> Finding:
+        days = forecaster.history.corrected_for / DAY
+        return Finding(
+            str(batch.series[0]),
+            "too_late",
+            batch.start,
+            _known(float(batch.mean[0])),
+            f"{n_late} values of windows older than the {days:.0f} days that can be corrected: "
+            "what the models have learnt from stands as it is until they are trained anew from "
+            "the historian",
+        )
 
     def _quality(self, forecaster: Forecaster) -> dict[str, dict[str, float]]:
         steps = self._plan.quality_steps

@@ -1,8 +1,10 @@
 """The past of the series to forecast, gathered from windows and their revisions.
 
 Windows shorter than the forecast step are kept for a while, so that a correction of any of
-them changes the step's mean exactly as if it had come in time. An estimate stands only where
-nothing was measured, and steps that are mostly replaced or estimated teach no model.
+them changes the step's mean exactly as if it had come in time. The mean of a step whose windows
+are not kept, for it is older or was given whole, changes only when all of them come again. An
+estimate stands only where nothing was measured, and steps that are mostly replaced or estimated
+teach no model.
 """
 
 from __future__ import annotations
@@ -59,10 +61,12 @@ class SeriesHistory:
         self._ratio = step // fine_step
         self._fine_step = fine_step
         self._place = {name: column for column, name in enumerate(self.series)}
-        self._n_steps = len(values)
+        self._n_steps = self._n_given = len(values)
         self._values = values.astype(np.float64, copy=True)
         self._replaced: npt.NDArray[np.float64] = np.zeros(values.shape)
         keep = -(-fine_keep // self._ratio) * self._ratio
+        self.corrected_for = (keep - self._ratio) * fine_step
+        """How long a window can surely be corrected, ns; later its step stands as it is."""
         self._fine = np.full((keep, len(self.series)), np.nan)
         self._revision = np.zeros((keep, len(self.series)), np.int32)
         self._imputed = np.zeros((keep, len(self.series)))
@@ -190,19 +194,20 @@ class SeriesHistory:
         chosen = columns[newer]
         if not len(chosen):
             return 0
+        given = self._given(fine // self._ratio, chosen)
         self._revision[slot, chosen] = revision[newer]
         self._fine[slot, chosen] = mean[newer]
         self._imputed[slot, chosen] = imputed_share[newer]
-        self._fold(fine // self._ratio, chosen)
-        return 0
+        return self._fold(fine // self._ratio, chosen, given)
 
     def _estimate_fine(self, fine: int, column: int, mean: float) -> int:
         slot = self._slot(fine)
         if slot is None:
             return 1
+        columns = np.array([column])
+        given = self._given(fine // self._ratio, columns)
         self._estimate[slot, column] = mean
-        self._fold(fine // self._ratio, np.array([column]))
-        return 0
+        return self._fold(fine // self._ratio, columns, given)
 
     def _slot(self, fine: int) -> int | None:
         """Row of a fine window, emptied for it if need be; None where it is kept no longer."""
@@ -219,10 +224,31 @@ class SeriesHistory:
             self._estimate[slot] = np.nan
         return slot
 
-    def _fold(self, step_index: int, columns: npt.NDArray[np.int64]) -> None:
-        """Recompute a step's mean from its fine windows."""
-        self._touched.add(step_index)
-        self.extend_to(self.start + (step_index + 1) * self.step)
+    def _fold(
+        self, step_index: int, columns: npt.NDArray[np.int64], given: npt.NDArray[np.bool_]
+    ) -> int:
+        """Set a step's mean from its fine windows, and return how many of those given stay."""
+        means, count, replaced = self._folded(step_index, columns)
+        stays = given & (count < self._ratio)
+        changed = columns[~stays]
+        if len(changed):
+            self._touched.add(step_index)
+            self.extend_to(self.start + (step_index + 1) * self.step)
+            self._values[step_index, changed] = means[~stays]
+            self._replaced[step_index, changed] = replaced[~stays]
+        return int(stays.sum())
+
+    def _given(self, step_index: int, columns: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Whether a step's mean was given whole, and does not come from its fine windows."""
+        if step_index >= self._n_given:
+            return np.zeros(len(columns), np.bool_)
+        value = self._values[step_index, columns]
+        return np.asarray(np.isfinite(value) & (value != self._folded(step_index, columns)[0]))
+
+    def _folded(
+        self, step_index: int, columns: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Mean of a step's fine windows, how many of them are known, and their replaced share."""
         first = step_index * self._ratio % len(self._fine)
         slots = slice(first, first + self._ratio)
         present = self._fine_index[slots] // self._ratio == step_index
@@ -236,9 +262,8 @@ class SeriesHistory:
         count = known.sum(axis=0)
         total = np.where(known, parts, 0.0).sum(axis=0)
         enough = count >= _LEAST_SHARE * self._ratio
-        self._values[step_index, columns] = np.where(enough, total / np.maximum(count, 1), np.nan)
-        replaced = np.where(known, share, 0.0).sum(axis=0)
-        self._replaced[step_index, columns] = replaced / np.maximum(count, 1)
+        means = np.where(enough, total / np.maximum(count, 1), np.nan)
+        return means, count, np.where(known, share, 0.0).sum(axis=0) / np.maximum(count, 1)
 
     def dump(self) -> Tree:
         """State as a tree."""
@@ -254,6 +279,7 @@ class SeriesHistory:
             "estimate": self._estimate,
             "replaced": self._replaced[: self._n_steps],
             "fine_index": self._fine_index,
+            "given": self._n_given,
             "touched": sorted(self._touched),
         }
 
@@ -274,5 +300,6 @@ class SeriesHistory:
         history._estimate = tree["estimate"]
         history._replaced = tree["replaced"].copy()
         history._fine_index = tree["fine_index"]
+        history._n_given = tree["given"]
         history._touched = set(tree["touched"])
         return history

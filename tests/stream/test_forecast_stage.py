@@ -8,6 +8,7 @@ import pytest
 
 from forecasting.calendar import Calendar
 from forecasting.hierarchy import Hierarchy
+from records.finding import decode_findings
 from records.log import LogRecord, Outgoing, Partition
 from records.rupture import decode_ruptures
 from records.snapshot import pack, unpack
@@ -205,6 +206,60 @@ def test_a_correction_of_the_last_hours_moves_the_next_forecast(fresh: Fresh) ->
         issues(intime)[-1].issue.forecasts["gam_ar"],
         rtol=1e-9,
     )
+
+
+def test_what_is_learnt_next_is_learnt_from_the_correction(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    snapshot = pack(forecasting.dump(state))
+    hour = N_PAST + 1
+    right = load_mw(np.array([hour]))[0]
+    wrong = [hour_batch(hour, right * 0.5), *weather_hour(hour)]
+    correction = hour_batch(hour, right, 2, START + (hour + 1) * HOUR)
+    later = day(hour + 1, 1)
+
+    def learnt(sent: list[Outgoing]) -> str:
+        after, _ = run(forecasting, forecasting.load(unpack(snapshot)), [*sent, *later])
+        after.forecaster.train()
+        return after.forecaster.version
+
+    intime = learnt(day(hour, 1))
+    assert learnt([*wrong, correction]) == intime
+    assert learnt(wrong) != intime
+
+
+def test_a_correction_of_one_zone_changes_the_sum_that_it_is_part_of(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    hour = N_PAST + 1
+    north, south = load_mw(np.array([hour]))[0].tolist()
+    sent = [
+        hour_batch(hour, np.array([north * 0.5, south])),
+        *weather_hour(hour),
+        *day(hour + 1, 2),
+        hour_batch(hour, np.array([north, south]), 2, START + (hour + 3) * HOUR),
+        *day(hour + 3, 120),
+    ]
+    _, outcomes = run(forecasting, state, sent)
+    issue = issues(outcomes)[-1]
+    # The naive of a week later repeats what stands of that hour, of zones and of their sum.
+    ahead = hour + 7 * 24 - (issue.run.issue_time - START) // HOUR
+    naive = issue.issue.forecasts["seasonal_naive_7d"][:, ahead]
+    np.testing.assert_allclose(naive, [north + south, north, south], rtol=1e-12)
+
+
+def test_a_correction_that_comes_too_late_to_be_learnt_from_is_told(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    hour = N_PAST + 1
+    ancient = hour_batch(-24, np.array([1.0, 2.0]), 2, START + hour * HOUR)
+    _, outcomes = run(forecasting, state, [ancient, *day(hour, 1)])
+    (told,) = [
+        outcome
+        for outcome in outcomes
+        if isinstance(outcome, Outgoing) and outcome.topic.endswith("finding.v1")
+    ]
+    (finding,) = decode_findings(told.value)
+    assert (finding.point, finding.rule) == ("north", "too_late")
+    assert finding.time == START - 24 * HOUR
+    assert "2 values" in finding.expected
 
 
 def test_how_partitions_interleave_does_not_matter(fresh: Fresh) -> None:

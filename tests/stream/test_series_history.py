@@ -66,6 +66,30 @@ def test_a_correction_beyond_what_is_kept_is_reported_as_late() -> None:
     assert past.values[0, 0] == 1.0
 
 
+def test_a_mean_given_whole_is_not_undone_by_some_of_its_windows() -> None:
+    past = SeriesHistory(
+        ["a", "b"], 0, HOUR, np.array([[8.0, 9.0]]), fine_step=15 * MINUTE, fine_keep=8
+    )
+    assert [put(past, quarter, 2.0, revision=2) for quarter in range(3)] == [1, 1, 1]
+    assert past.values[0].tolist() == [8.0, 9.0]
+    assert not past.corrected_since(0, HOUR)
+    # With all of them it is known what it was.
+    assert put(past, 3, 6.0, revision=2) == 0
+    assert past.values[0].tolist() == [3.0, 9.0]
+    assert put(past, 3, 2.0, revision=3) == 0
+    assert past.values[0].tolist() == [2.0, 9.0]
+    assert past.corrected_since(0, HOUR)
+
+
+def test_a_mean_that_was_missing_is_filled_as_soon_as_half_its_windows_come() -> None:
+    past = SeriesHistory(
+        ["a", "b"], 0, HOUR, np.array([[np.nan, 9.0]]), fine_step=15 * MINUTE, fine_keep=8
+    )
+    for quarter in range(4):
+        assert put(past, quarter, quarter + 1.0) == 0
+    assert past.values[0].tolist() == [2.5, 9.0]
+
+
 def test_a_long_interval_fills_every_window_it_covers() -> None:
     past = history()
     past.take_means(0, HOUR, {"b": 4.0, "unknown": 1.0})
