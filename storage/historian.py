@@ -139,6 +139,7 @@ class Historian:
         as_of: int | None = None,
         source: HistoryClass = HistoryClass.WINDOWS,
         least_share: float = 0.5,
+        most_imputed: float = 1.0,
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Interval means of several series on one time axis, for training and scores.
 
@@ -154,6 +155,8 @@ class Historian:
             ``windows`` or ``meter_intervals``.
         least_share
             A step covered by known values for less than this share is NaN.
+        most_imputed
+            An interval of which a greater share was replaced counts as not known.
 
         Returns
         -------
@@ -170,7 +173,7 @@ class Historian:
         """
         axis = TimeAxis(start, end, step)
         rows = self.as_of(source, start, end, series=series, as_of=as_of)
-        return axis.times, interval_means(rows, series, axis, least_share)
+        return axis.times, interval_means(rows, series, axis, least_share, most_imputed)
 
     def scada(self, start: int, end: int, *, points: Sequence[int] | None = None) -> pa.Table:
         """Measurements as received with times in ``[start, end)``, by point and time.

@@ -47,17 +47,23 @@ class TimeAxis:
 
 
 def interval_means(
-    rows: pa.Table, series: Sequence[str], axis: TimeAxis, least_share: float
+    rows: pa.Table,
+    series: Sequence[str],
+    axis: TimeAxis,
+    least_share: float,
+    most_imputed: float = 1.0,
 ) -> npt.NDArray[np.float64]:
     """Means over the steps of an axis, weighted by time.
 
     Parameters
     ----------
     rows
-        Columns ``series`` (some of `series`), ``valid_time``, ``length_ns`` and ``value``, with
-        valid times on the axis, each interval of a series once.
+        Columns ``series`` (some of `series`), ``valid_time``, ``length_ns``, ``value`` and
+        ``imputed_share``, with valid times on the axis, each interval of a series once.
     least_share
         A step covered by known values for less than this share is NaN.
+    most_imputed
+        An interval of which a greater share was replaced counts as not known.
 
     Returns
     -------
@@ -84,7 +90,7 @@ def interval_means(
     row_of = {name: row for row, name in enumerate(series)}
     code = np.array([row_of[name] for name in names.dictionary.to_pylist()], np.int64)
     value = rows["value"].to_numpy().astype(np.float64, copy=False)
-    known = np.isfinite(value)
+    known = np.isfinite(value) & (rows["imputed_share"].to_numpy() <= most_imputed)
     n_steps = len(axis.times)
     cell = (code[names.indices.to_numpy()] * n_steps + position)[known]
     weight = length[known].astype(np.float64)

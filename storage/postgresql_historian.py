@@ -215,6 +215,7 @@ class PostgresqlHistorian:
         as_of: int | None = None,
         source: HistoryClass = HistoryClass.WINDOWS,
         least_share: float = 0.5,
+        most_imputed: float = 1.0,
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Interval means of several series on one time axis.
 
@@ -222,7 +223,7 @@ class PostgresqlHistorian:
         """
         axis = TimeAxis(start, end, step)
         rows = self.as_of(source, start, end, series=series, as_of=as_of)
-        return axis.times, interval_means(rows, series, axis, least_share)
+        return axis.times, interval_means(rows, series, axis, least_share, most_imputed)
 
     def scada(self, start: int, end: int, *, points: Sequence[int] | None = None) -> pa.Table:
         """Measurements as received with times in ``[start, end)``, by point and time."""

@@ -14,6 +14,9 @@ from stream.series_history import SeriesHistory
 
 __all__ = ["replay_truth"]
 
+_MOST_IMPUTED = 0.5
+"""No forecast is judged by what was mostly filled in."""
+
 
 def replay_truth(
     historian: Historian, plan: ForecastPlan, start: int, end: int
@@ -30,11 +33,12 @@ def replay_truth(
     start
         Start of the first step, ns UTC.
     values
-        Shape (n_steps, n_nodes), MW; NaN where a leaf of the node is not known.
+        Shape (n_steps, n_nodes), MW; NaN where a leaf of the node is not known
+        or was mostly not measured.
     """
     first, past = start - start % plan.step, end + -end % plan.step
     leaves = plan.leaves
-    _, loads = historian.matrix(leaves, first, past, plan.step)
+    _, loads = historian.matrix(leaves, first, past, plan.step, most_imputed=_MOST_IMPUTED)
     values = np.ascontiguousarray(loads.T)
     if plan.losses:
         n_fine = (past - first) // plan.fine_step

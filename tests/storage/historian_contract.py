@@ -267,6 +267,17 @@ class HistorianContract:
         _, strict = historian.matrix(["b"], T0, T0 + 20 * MINUTE, 10 * MINUTE, least_share=1.0)
         assert np.isnan(strict).all()
 
+    def test_a_matrix_may_leave_out_what_was_mostly_replaced(self, history) -> None:
+        historian = history(
+            all_logged(
+                made.window(T0, [10.0]),
+                made.window(T0 + 5 * MINUTE, [90.0], imputed_share=0.8),
+            )
+        )
+        axis = (["a"], T0, T0 + 10 * MINUTE, 10 * MINUTE)
+        assert historian.matrix(*axis)[1].tolist() == [[50.0]]
+        assert historian.matrix(*axis, most_imputed=0.5)[1].tolist() == [[10.0]]
+
     def test_a_matrix_reads_metered_intervals_too(self, history) -> None:
         historian = history(all_logged(made.window(T0, [7.0], topic=made.INTERVALS, length=HOUR)))
         source = HistoryClass.METER_INTERVALS

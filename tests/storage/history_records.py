@@ -65,14 +65,18 @@ def tick(time):
     return tick_record(FRAMES, 0, time, "gateway-0")
 
 
-def window(start, means, *, revision=1, known=None, length=5 * MINUTE, topic=WINDOWS, area=0):
+def window(
+    start, means, *, revision=1, known=None, length=5 * MINUTE, topic=WINDOWS, area=0,
+    imputed_share=0.0,
+):  # fmt: skip
     """A batch of series "a", "b", ... with the given means."""
     n = len(means)
     mean = np.array(means, np.float64)
     batch = WindowBatch(
         area, start, length, 0, np.array(list("abcdefgh"[:n]), object),
         np.full(n, revision, np.int32), mean, mean + 1, mean - 2, mean + 2,
-        mean * length / HOUR, np.full(n, 10, np.int32), np.zeros(n), np.zeros(n, np.uint16),
+        mean * length / HOUR, np.full(n, 10, np.int32), np.full(n, imputed_share),
+        np.zeros(n, np.uint16),
     )  # fmt: skip
     return window_record(topic, batch, start + length if known is None else known)
 
