@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.system.kafka_proof.disturbances import Disturbance, Kind
-from tests.system.kafka_proof.proof import Outcome, Plan, prove
+from tests.system.kafka_proof.plan import Outcome, Plan
+from tests.system.kafka_proof.proof import prove
 
 pytestmark = pytest.mark.broker
 

@@ -11,12 +11,13 @@ import duckdb
 import msgspec
 from redis import Redis
 
-from console.log_access import open_reader
+from console.log_access import kafka_connection
 from console.services.run_file import RunFile
 from records.log import Partition
 from records.topics import CATALOGUE, topic_name
 from storage.historian_classes import CLASSES, HistoryClass
 from storage.historian_manifest import read_manifest
+from storage.kafka_log_reader import KafkaLogReader
 
 __all__ = ["DERIVED", "Compared", "Kept", "Products", "compare_historians", "compare_redis"]
 
@@ -82,7 +83,9 @@ class Products:
     next: dict[Partition, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._reader = open_reader(self.run.settings)
+        connection = kafka_connection(self.run.settings)
+        assert connection is not None
+        self._reader = KafkaLogReader(connection)
 
     def read(self, names: Iterable[str] = DERIVED) -> None:
         """Read on to the present end."""

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from ingest.gateway import GatewayReport
 from tests.system.kafka_proof.disturbances import Disturbance, Kind, schedule
 from tests.system.kafka_proof.grid_run import GridRun, environment_of
 from tests.system.kafka_proof.meters import with_meters
+from tests.system.kafka_proof.plan import Outcome, Plan
 from tests.system.kafka_proof.products import (
     Compared,
     Kept,
@@ -37,9 +37,8 @@ from tests.system.kafka_proof.sent import RememberingWriter, compare_raw
 from tests.system.kafka_proof.servers import ForgetfulRedis, SmallDisk
 from tests.system.kafka_proof.services import Services
 
-__all__ = ["Outcome", "Plan", "prove"]
+__all__ = ["prove"]
 
-STAGES = ("area", "metering", "rollup", "estimation", "alarms", "forecast")
 _ROOT = Path(__file__).resolve().parents[3]
 _OUTAGE_S = 2.0
 _FULL_S = 40.0
@@ -47,86 +46,6 @@ _TOLD = (
     "no_room_for_checkpoint", "no_room_for_history", "not_in_redis", "redis_filled_from_the_log",
     "log_does_not_answer", "partitions_assigned",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is run and what happens to it.
-
-    Parameters
-    ----------
-    areas, hours
-        Copies of the 118-bus system, and event time sent.
-    wall_s
-        Over how long it is sent.
-    disturbances
-        How often what happens, at moments drawn.
-    moments
-        What else happens, and when.
-    stages
-        Which stages run.
-    workers
-        Workers of the stage `area`; each kill hits one of those that are there.
-    place
-        Where the workers keep their checkpoints.
-    seed
-        Of moments and data.
-    disk_mb
-        Size of the disk that is filled.
-    patience_s
-        How long the run may take to catch up after the last record was sent.
-    """
-
-    areas: int = 6
-    hours: int = 3
-    wall_s: float = 300.0
-    disturbances: Mapping[Kind, int] = field(default_factory=dict)
-    moments: tuple[Disturbance, ...] = ()
-    stages: tuple[str, ...] = STAGES
-    workers: int = 1
-    place: str = "files"
-    seed: int = 7
-    disk_mb: int = 768
-    patience_s: float = 240.0
-
-
-@dataclass
-class Outcome:
-    """What was done and what was compared.
-
-    Parameters
-    ----------
-    sent
-        What was sent, over `sending_s`; everything was there `catching_up_s` later.
-    done, skipped
-        What happened how often, and what could not be done here and why.
-    told
-        How often the services logged what.
-    shares
-        Area workers and how many partitions each was given, in the order of time.
-    ended
-        Services that ended by themselves, with their codes.
-    stopped
-        Codes of the services at the end.
-    compared
-        The table.
-    """
-
-    sent: GatewayReport = field(default_factory=lambda: GatewayReport(0, 0, None, False))
-    done: Counter[str] = field(default_factory=Counter)
-    skipped: dict[str, str] = field(default_factory=dict)
-    told: Counter[str] = field(default_factory=Counter)
-    shares: list[tuple[str, int]] = field(default_factory=list)
-    ended: list[tuple[str, int]] = field(default_factory=list)
-    stopped: dict[str, int] = field(default_factory=dict)
-    compared: list[Compared] = field(default_factory=list)
-    sending_s: float = 0.0
-    catching_up_s: float = 0.0
-
-    @property
-    def equal(self) -> bool:
-        """Whether everything was there, and nothing else."""
-        return bool(self.compared) and all(line.equal for line in self.compared)
 
 
 class _Proof:

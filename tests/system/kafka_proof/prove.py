@@ -20,7 +20,8 @@ from rich.table import Table
 
 from benchmarks._report import write_report
 from tests.system.kafka_proof.disturbances import Disturbance, Kind
-from tests.system.kafka_proof.proof import Outcome, Plan, prove
+from tests.system.kafka_proof.plan import Outcome, Plan
+from tests.system.kafka_proof.proof import prove
 
 
 def main() -> int:
