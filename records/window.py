@@ -55,7 +55,7 @@ class WindowBatch:
     start, length
         The window, ns UTC and ns.
     input_offset
-        Offset of the input record that closed or corrected the window.
+        Offset of the raw record that closed or corrected the window.
     series
         Series (point) ids, shape (n_series,), object array of str.
     revision

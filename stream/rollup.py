@@ -96,17 +96,17 @@ class RollupStage:
         except RecordError as error:
             return state, [dead_letter_record(self._dead_topic, record, error, source=self.name)]
         if len(batch.series):
-            self._part(state, batch, record.offset, outcomes)
+            self._part(state, batch, outcomes)
         before = state.watermark
         state.watermark = max(before, watermark_of(record.headers) or NEVER)
-        self._close(state, before, record.offset, outcomes)
+        # Not the offset of the part: a worker that was killed has written parts twice, and what
+        # is made of them must not tell.
+        self._close(state, before, batch.input_offset, outcomes)
         if state.watermark > before:
             self._forget(state)
         return state, outcomes
 
-    def _part(
-        self, state: RollupState, batch: WindowBatch, offset: int, outcomes: list[Outcome]
-    ) -> None:
+    def _part(self, state: RollupState, batch: WindowBatch, outcomes: list[Outcome]) -> None:
         """Put a part in its place, and correct the windows that had closed without it."""
         if self._clock.day(batch.start)[1] + self._settings.keep <= state.watermark:
             outcomes.append(self._too_late(state, batch))
@@ -125,7 +125,8 @@ class RollupStage:
             changed = stood.differs(_ALL, made) | (state.revision(span, rows) == 0)
             if changed.any():
                 some = Aggregates(**made.columns(changed))
-                self._emit(state, span, rows[changed], some, state.watermark, offset, outcomes)
+                complete, offset = state.watermark, batch.input_offset
+                self._emit(state, span, rows[changed], some, complete, offset, outcomes)
 
     def _close(self, state: RollupState, before: int, offset: int, outcomes: list[Outcome]) -> None:
         """Close every window that ends by the watermark, which was `before`, in order of ends."""

@@ -362,3 +362,24 @@ def test_energy_is_the_same_in_every_length_of_window(
         )
         assert abs(total) > 100
         assert others == pytest.approx([total] * 4, rel=1e-9)
+
+
+def test_parts_that_a_killed_worker_wrote_twice_change_no_byte() -> None:
+    stage = RollupStage("test", CLOCK)
+
+    def parts(repeats: int) -> Log:
+        log = Log()
+        for number in range(5):
+            batch = replace(
+                quarter(T0 + number * QUARTER, {"a": 1.0 + number}), input_offset=number
+            )
+            for _ in range(repeats):
+                log.put(batch)
+        late = quarter(T0, {"a": 9.0}, revision=2)
+        for _ in range(repeats):
+            log.put(replace(late, input_offset=40), log.watermark)
+        return log
+
+    once = drive(stage, parts(1).records)
+    assert [decode_window(each.value).input_offset for each in once] == [1, 3, 3, 40, 40]
+    assert drive(stage, parts(3).records) == once
