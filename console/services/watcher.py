@@ -16,6 +16,7 @@ from console.services.metrics import DEADLINES_MISSED
 from console.services.run_file import RunFile
 from console.settings import nanoseconds
 from records.deadline import DEADLINE_TYPE, DeadlineEvent, deadline_record
+from records.log import LogUnavailableError
 from records.time import format_time
 from records.topics import topic_name
 from storage.redis_keys import events_key
@@ -31,7 +32,10 @@ _EVENTS_KEPT = 10_000
 
 
 def watch(run: RunFile, stop: threading.Event) -> None:
-    """Watch until asked to stop; what changes goes to monitor.deadline.v1 and to Redis."""
+    """Watch until asked to stop; what changes goes to monitor.deadline.v1 and to Redis.
+
+    While the log does not answer it is asked again, and the signs of life say so.
+    """
     settings = run.settings
     deadline = settings.deadline
     policy = DeadlinePolicy(
@@ -49,7 +53,13 @@ def watch(run: RunFile, stop: threading.Event) -> None:
         observed = DeadlineWatch(reader, settings.namespace, policy)
         missed = 0
         while not stop.wait(_EVERY_S):
-            events = observed.poll(time.time_ns())
+            try:
+                events = observed.poll(time.time_ns())
+            except LogUnavailableError as error:
+                # Whether a forecast is late cannot be told meanwhile, but that can.
+                _logger.warning("log_does_not_answer", error=str(error))
+                pulse.beat(observed.event_time, status="error", detail="the log does not answer")
+                continue
             if events:
                 writer.append(deadline_record(topic, event, "watcher") for event in events)
                 writer.flush()

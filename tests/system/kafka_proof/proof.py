@@ -91,7 +91,7 @@ class _Proof:
         self.grid.prepare(history="forecast" in plan.stages)
         self.services = Services(self.grid.path, environment_of(self.grid), self.directory / "logs")
         try:
-            for role in ("recorder", *plan.stages):
+            for role in ("recorder", "watcher", *plan.stages):
                 self.services.start(role)
             for instance in range(1, plan.workers):
                 self.services.start("area", instance)
