@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -167,12 +168,36 @@ class _Shell:
             while not self._app.should_stop:
                 await asyncio.sleep(every_s)
                 try:
-                    await self._checkpoint()
+                    await self._spread_checkpoint()
                 except Exception as error:
                     if not _lacks_room(error):
                         await self._fail(error)
 
         return keep_checkpoints
+
+    async def _spread_checkpoint(self) -> None:
+        """Save what changed, state by state, while records are taken in between and meanwhile.
+
+        Each state is drafted at once; broker and disk are waited for in another thread.
+        """
+        keeper, drafts, longest = self._keeper, [], 0.0
+        for unit in keeper.changed:
+            begun = time.perf_counter()
+            # Meanwhile it may have been handed to another worker.
+            if unit in keeper.changed:
+                drafts.append(keeper.draft(unit))
+            longest = max(longest, time.perf_counter() - begun)
+            await asyncio.sleep(0)
+        written = keeper.written
+        positions = await asyncio.to_thread(keeper.save, drafts)
+        _logger.debug(
+            "checkpoint_saved",
+            stage=keeper.stage.name,
+            states=len(drafts),
+            bytes=keeper.written - written,
+            longest_pause_ms=round(longest * 1e3, 1),
+        )
+        await self._commit(positions)
 
     async def _checkpoint(self) -> None:
         await self._commit(self._keeper.checkpoint())

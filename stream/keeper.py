@@ -156,6 +156,8 @@ class StageKeeper(Generic[S]):
         self._held: dict[int, _Held[S]] = {}
         self._next: dict[Partition, int] = {}
         self._saving = Lock()
+        self.written = 0
+        """Bytes that checkpoints took so far."""
 
     @property
     def changed(self) -> Sequence[int]:
@@ -258,6 +260,7 @@ class StageKeeper(Generic[S]):
                 if draft.taken > held.saved:
                     new = {name: draft.parts[name] for name in draft.parts.keys() - held.parts}
                     self._checkpoints.save(draft.name, draft.data, draft.parts.keys(), new)
+                    self.written += len(draft.data) + sum(map(len, new.values()))
                     held.saved, held.parts = draft.taken, frozenset(draft.parts)
         return {place: at for draft in drafts for place, at in draft.offsets.items()}
 

@@ -170,3 +170,28 @@ def test_files_keep_checkpoints_too(tmp_path):
     first.offer(record(A0, 0))
     first.checkpoint()
     assert over_files().take_over([A0]) == {A0: 1}
+
+
+def test_a_draft_is_of_the_moment_however_late_it_is_saved():
+    journal = Journal()
+    kept = keeper(journal)
+    kept.take_over([A0])
+    kept.offer(record(A0, 0))
+    (draft,) = [kept.draft(unit) for unit in kept.changed]
+    kept.offer(record(A0, 1))
+    assert kept.save([draft]) == {A0: 1}
+    assert journal.entries == ["out 1", "out 2", "flush", "save listing.0"]
+    assert kept.changed == [0]
+    assert keeper(journal).take_over([A0]) == {A0: 1}
+
+
+def test_an_older_draft_never_replaces_a_younger_checkpoint():
+    journal = Journal()
+    kept = keeper(journal)
+    kept.take_over([A0])
+    kept.offer(record(A0, 0))
+    draft = kept.draft(0)
+    kept.offer(record(A0, 1))
+    kept.checkpoint()
+    kept.save([draft])
+    assert keeper(journal).take_over([A0]) == {A0: 2}
