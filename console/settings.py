@@ -61,6 +61,9 @@ class ScadaSettings(_Section):
     """A gateway unheard for this and its disorder no longer holds windows open."""
     held_for: Duration = timedelta(minutes=15)
     """Age at which the typical value takes over from the last good one."""
+    hot_retention: Duration = timedelta(hours=2)
+    """How long windows stay in memory, where a late reading corrects them at once; later ones
+    are made again from the historian."""
 
 
 class ForecastSettings(_Section):

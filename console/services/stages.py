@@ -28,6 +28,7 @@ from stream.relay import RelayStage
 from stream.rollup import RollupStage
 from stream.stage import Stage
 from stream.watermark import Disorder
+from stream.windows import WindowSettings
 
 __all__ = [
     "STAGES_OF",
@@ -157,5 +158,6 @@ def area_settings(run: RunFile) -> AreaSettings:
             {name: nanoseconds(allowed) for name, allowed in scada.disorder_by_source.items()},
             nanoseconds(scada.source_silence),
         ),
+        windows=WindowSettings(hot_retention=nanoseconds(scada.hot_retention)),
         fill=FillLimits(switch_age=held_for),
     )
