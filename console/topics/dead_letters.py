@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -12,11 +13,13 @@ from rich.table import Table
 from console.errors import BadInputError
 from console.log_access import full_topic, open_reader, open_writer
 from console.options import Config, Directory, Namespace
+from console.replays.replay_period import moment
 from console.settings import Settings, load_settings
 from records.deadletter import DeadLetter, decode_dead_letter
 from records.errors import Reason
 from records.log import Outgoing, Partition
 from records.time import format_time
+from storage.embedded_log import EmbeddedLogWriter
 
 __all__ = ["app"]
 
@@ -28,21 +31,66 @@ _RESENT = "gc_resent"
 
 Number = Annotated[str, typer.Argument(metavar="ID", help="As `dead-letters list` prints it.")]
 ByReason = Annotated[Reason | None, typer.Option(help="Only those refused for this reason.")]
+ByTopic = Annotated[
+    str | None, typer.Option(metavar="TOPIC", help="Only those that came from this topic.")
+]
+Since = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help="Only those appended at or after it.")
+]
+Until = Annotated[
+    str | None, typer.Option("--to", metavar="TIME", help="Only those appended before it.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """Which letters are meant; `topic` is a full name, times are ns UTC."""
+
+    reason: Reason | None
+    topic: str | None
+    since: int | None
+    until: int | None
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, name) is not None for name in self.__slots__)
+
+    def takes(self, letter: DeadLetter) -> bool:
+        return (
+            (self.reason is None or letter.reason is self.reason)
+            and (self.topic is None or letter.topic == self.topic)
+            and (self.since is None or letter.append_time >= self.since)
+            and (self.until is None or letter.append_time < self.until)
+        )
+
+
+def _filter(
+    settings: Settings,
+    reason: Reason | None,
+    topic: str | None,
+    since: str | None,
+    until: str | None,
+) -> _Filter:
+    named = None if topic is None else full_topic(settings, topic)
+    return _Filter(reason, named, moment("--from", since), moment("--to", until))
 
 
 @app.command("list")
 def list_letters(
     reason: ByReason = None,
+    topic: ByTopic = None,
+    since: Since = None,
+    until: Until = None,
     config: Config = None,
     namespace: Namespace = None,
     directory: Directory = None,
 ) -> None:
     """List dead letters: id, origin, reason, and how many measurements each holds."""
     settings = load_settings(config, namespace=namespace, directory=directory)
+    wanted = _filter(settings, reason, topic, since, until)
     table = Table("id", "refused", "origin", "reason", "count", "detail")
     counted = 0
     for name, letter in _letters(settings):
-        if reason is None or letter.reason is reason:
+        if wanted.takes(letter):
             table.add_row(
                 name, format_time(letter.append_time), _origin(letter),
                 letter.reason.value, str(letter.count), letter.detail,
@@ -81,9 +129,12 @@ def show_letter(
 def resend(
     letters: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="Which ones; or --reason, or --all."),
+        typer.Argument(metavar="[ID]...", help="Which ones; or a filter, or --all."),
     ] = None,
     reason: ByReason = None,
+    topic: ByTopic = None,
+    since: Since = None,
+    until: Until = None,
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
     config: Config = None,
     namespace: Namespace = None,
@@ -92,11 +143,14 @@ def resend(
     """Send dead letters through again, to the topic and partition they came from.
 
     Worth it once their cause is gone: a point added to the register, a limit raised. What
-    fails again becomes a dead letter again; what went through before changes nothing.
+    fails again becomes a dead letter again; what went through before changes nothing, so it does
+    no harm to send one twice. Over the embedded log nothing else may be writing to the topic: stop
+    `gridcast up` first.
     """
-    if not (letters or reason or everything):
-        raise BadInputError("say which: ids from `dead-letters list`, --reason, or --all")
     settings = load_settings(config, namespace=namespace, directory=directory)
+    wanted = _filter(settings, reason, topic, since, until)
+    if not (letters or wanted or everything):
+        raise BadInputError("say which: ids from `dead-letters list`, a filter, or --all")
     known = dict(_letters(settings))
     unknown = [name for name in letters or () if name not in known]
     if unknown:
@@ -104,10 +158,13 @@ def resend(
     chosen = [
         letter
         for name, letter in known.items()
-        if everything or name in (letters or ()) or letter.reason is reason
+        if everything or name in (letters or ()) or (wanted and wanted.takes(letter))
     ]
     writer = open_writer(settings)
     try:
+        if isinstance(writer, EmbeddedLogWriter):
+            for letter in chosen:
+                writer.claim(letter.topic, [letter.partition])
         writer.append(_again(letter) for letter in chosen)
         writer.flush()
     finally:

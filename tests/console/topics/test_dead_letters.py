@@ -92,3 +92,34 @@ def test_nothing_is_sent_when_the_choice_is_unclear(gridcast: Any) -> None:
     assert gridcast("dead-letters", "resend").code == 2
     assert gridcast("dead-letters", "resend", "0:0", "0:55").code == 2
     assert resent(gridcast) == []
+
+
+@pytest.mark.usefixtures("refused")
+def test_the_list_can_be_cut_down_to_a_topic_and_to_times(gridcast: Any) -> None:
+    def counted(*options: str) -> str:
+        return gridcast("dead-letters", "list", *options).out.splitlines()[-1]
+
+    assert counted("--topic", "scada.frame.v1") == "2 dead letters, 3 measurements"
+    assert counted("--topic", "meter.read.v1") == "no dead letters"
+    assert counted("--from", "1970-01-01T00:00:02Z") == "1 dead letters, 2 measurements"
+    assert counted("--to", "1970-01-01T00:00:02Z") == "1 dead letters, 1 measurements"
+    assert gridcast("dead-letters", "list", "--from", "noon").code == 2
+    assert gridcast("dead-letters", "list", "--topic", "nothing.v1").code == 2
+
+
+@pytest.mark.usefixtures("refused")
+def test_filters_choose_what_is_sent_too(gridcast: Any) -> None:
+    gridcast("dead-letters", "resend", "--to", "1970-01-01T00:00:02Z")
+    assert [record["partition"] for record in resent(gridcast)] == [1]
+
+
+@pytest.mark.usefixtures("refused")
+def test_nothing_is_sent_while_another_process_writes_one_of_the_topics(
+    gridcast: Any, tmp_path: Path
+) -> None:
+    with EmbeddedLogWriter(tmp_path / "var" / "gridcast" / "log") as gateway:
+        gateway.claim(FRAMES, [2])
+        ended = gridcast("dead-letters", "resend", "--all")
+    assert ended.code == 1
+    assert "writ" in ended.err
+    assert resent(gridcast) == []
