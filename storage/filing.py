@@ -29,14 +29,13 @@ from storage.filing_raw import Filed
 __all__ = ["RECORDED_TOPICS", "file_record"]
 
 
-_NOT_KEPT = ("scada.view.v1", "window.rebuilt.v1")
-RECORDED_TOPICS = tuple(name for name in CATALOGUE if name not in _NOT_KEPT)
-"""Catalogue names of the topics that are kept; SCADA is kept as received, never filled, and
-windows made again where they arrive."""
+RECORDED_TOPICS = tuple(name for name in CATALOGUE if name != "window.rebuilt.v1")
+"""Catalogue names of the topics that are kept; windows made again are where they arrive."""
 
 _FILERS: dict[str, Callable[[LogRecord, int], list[Filed]]] = {
     METER_TYPE: lambda record, _: raw.meter_rows(record),
     WEATHER_TYPE: lambda record, _: raw.weather_rows(record),
+    VIEW_TYPE: products.view_rows,
     WINDOW_TYPE: products.window_rows,
     ESTIMATE_TYPE: products.estimate_rows,
     STATE_TYPE: products.state_rows,
@@ -55,8 +54,6 @@ def file_record(record: LogRecord) -> list[Filed]:
     stops the recorder.
     """
     kind = record.headers.get("ce_type", "")
-    if kind == VIEW_TYPE:
-        return []
     try:
         if kind == FRAME_TYPE:
             return raw.frame_rows(record)

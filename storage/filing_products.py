@@ -17,6 +17,7 @@ from records.meter_estimate import decode_estimate
 from records.rupture import RUPTURE_TYPE, decode_ruptures
 from records.state import as_floats, decode_state
 from records.time import parse_time
+from records.view import decode_view
 from records.window import decode_window
 from storage.filing_raw import Filed
 from storage.historian_classes import HistoryClass
@@ -28,11 +29,34 @@ __all__ = [
     "forecast_rows",
     "rupture_rows",
     "state_rows",
+    "view_rows",
     "window_rows",
 ]
 
 _METERED = ".meter.interval.v1"
 _LONG = (".window.15min.v1", ".window.30min.v1", ".window.60min.v1", ".window.day.v1")
+
+
+def view_rows(record: LogRecord, available_at: int) -> list[Filed]:
+    """Rows of the values of a view that were flagged or replaced.
+
+    All others were believed as they were received, and are in the class of measurements.
+    """
+    view = decode_view(record.value)
+    told = np.flatnonzero(view.quality)
+    columns = {
+        "point": view.point[told],
+        "valid_time": view.scan_time,
+        "available_at": available_at,
+        "recorded_at": record.append_time,
+        "version": view.version,
+        "value": view.value[told],
+        "quality": view.quality[told],
+        "age_s": view.age_s[told].astype(np.float64),
+        "partition": record.partition,
+        "offset": record.offset,
+    }
+    return [Filed(HistoryClass.VALIDATED, len(told), columns)]
 
 
 def window_rows(record: LogRecord, available_at: int) -> list[Filed]:

@@ -122,7 +122,7 @@ class Historian:
               AND epoch_ns(available_at) <= ? {chosen}
             QUALIFY row_number() OVER (
               PARTITION BY {key} ORDER BY {kept.rank}, available_at DESC, "offset" DESC) = 1
-            ORDER BY series, valid_time
+            ORDER BY {kept.key[0]}, valid_time
         """
         parameters: list[Any] = [start, end, _FOREVER if as_of is None else as_of]
         if series is not None:

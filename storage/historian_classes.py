@@ -23,6 +23,8 @@ class HistoryClass(StrEnum):
     """Raw records, one row each: what a replay reads."""
     SCADA = "scada"
     """Measurements of raw frames as received: unfilled, uncorrected."""
+    VALIDATED = "validated"
+    """What validation and imputation made of the scans, where it is not the reading as received."""
     METER_READS = "meter_reads"
     WEATHER = "weather"
     WINDOWS = "windows"
@@ -152,6 +154,22 @@ CLASSES: dict[HistoryClass, Kept] = {
         "valid_time",
         ("topic", "partition", "offset"),
         timedelta(days=92),
+    ),
+    HistoryClass.VALIDATED: Kept(
+        pa.schema(
+            [
+                ("point", pa.uint32()),
+                *_KNOWN,
+                ("value", pa.float64()),
+                ("quality", pa.uint16()),
+                ("age_s", pa.float64()),
+                *_ORIGIN,
+            ]
+        ),
+        "valid_time",
+        ("point", "valid_time", "version"),
+        timedelta(days=92),
+        key=("point", "valid_time"),
     ),
     HistoryClass.METER_READS: Kept(
         pa.schema(

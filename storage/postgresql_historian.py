@@ -198,7 +198,7 @@ class PostgresqlHistorian:
               SELECT DISTINCT ON ({key}) * FROM {kept_as.value}
               WHERE valid_time >= $1 AND valid_time < $2 AND available_at <= $3 {chosen}
               ORDER BY {key}, {kept.rank}, available_at DESC, "offset" DESC) AS known
-            ORDER BY series, valid_time
+            ORDER BY {kept.key[0]}, valid_time
         """
         parameters: list[Any] = [start, end, _FOREVER if as_of is None else as_of]
         if series is not None:

@@ -36,6 +36,7 @@ def rows_of(historian, kept_as) -> int:
 BOTH_DAYS = {
     HistoryClass.RECORDS: lambda day: made.tick(day),
     HistoryClass.SCADA: lambda day: made.frame(day, [1.0]),
+    HistoryClass.VALIDATED: lambda day: made.view(day, [1.0]),
     HistoryClass.METER_READS: lambda day: made.meters(day, [1.0]),
     HistoryClass.WEATHER: lambda day: made.weather([day], [20.0]),
     HistoryClass.WINDOWS: lambda day: made.window(day, [1.0]),
@@ -48,6 +49,9 @@ BOTH_DAYS = {
 """One row of each class whose retention goes by the time of its data."""
 
 TWO_VERSIONS = {
+    HistoryClass.VALIDATED: (
+        made.view(T0, [1.0]), made.view(T0, [2.0], version=2, known=T0 + 9), "value",
+    ),
     HistoryClass.METER_READS: (
         made.meters(T0, [1.0], available_at=T0), made.meters(T0, [2.0], run=1, available_at=T0 + 9),
         "withdrawn_mwh",
@@ -250,7 +254,7 @@ class HistorianContract:
         records = all_logged(*(make(T0) for make in BOTH_DAYS.values()))
         historian = retained(records, T0 + 93 * DAY, {})
         gone = {kept_as for kept_as in BOTH_DAYS if rows_of(historian, kept_as) == 0}
-        assert gone == {HistoryClass.RECORDS, HistoryClass.SCADA}
+        assert gone == {HistoryClass.RECORDS, HistoryClass.SCADA, HistoryClass.VALIDATED}
         historian = retained(records, T0 + 4 * 366 * DAY, {})
         assert [rows_of(historian, kept_as) for kept_as in BOTH_DAYS] == [0] * len(BOTH_DAYS)
 

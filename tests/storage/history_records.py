@@ -6,12 +6,14 @@ from records.finding import Finding, findings_record
 from records.forecast import ForecastLevel, SeriesMeta, forecast_record, level_meta, run_id
 from records.log import LogRecord, Outgoing
 from records.meter import MeterDocument, MeterSeries, meter_record
+from records.quality import Quality
 from records.rupture import Evidence, RuptureEvent, RuptureKind, rupture_record
 from records.scada import ScadaFrame, frame_record
 from records.state import NetworkState, Removal, state_record
 from records.tick import tick_record
 from records.time import DAY, HOUR, MINUTE
 from records.topics import topic_name
+from records.view import ScadaView, view_record
 from records.weather import WeatherQuantity, WeatherRecord, weather_record
 from records.window import WindowBatch, window_record
 
@@ -19,6 +21,7 @@ T0 = 16_384 * DAY
 """2014-11-10T00:00Z."""
 
 FRAMES = topic_name("t", "scada.frame.v1")
+VIEWS = topic_name("t", "scada.view.v1")
 METERS = topic_name("t", "meter.read.v1")
 WEATHER = topic_name("t", "weather.v1")
 WINDOWS = topic_name("t", "window.5min.v1")
@@ -59,6 +62,17 @@ def frame(scan_time, values, *, area=0, sequence=1, quality=None, points=None):
             np.zeros(n, np.int32),
         ),
     )
+
+
+def view(scan_time, values, *, quality=None, version=1, known=None):
+    """A view of points 0, 1, ..., all flagged as held unless said otherwise."""
+    n = len(values)
+    held = np.full(n, int(Quality.HELD), np.uint16)
+    made = ScadaView(
+        0, scan_time, version, np.arange(n, dtype=np.uint32), np.array(values, np.float64),
+        held if quality is None else np.array(quality, np.uint16), np.zeros(n, np.float32),
+    )  # fmt: skip
+    return view_record(VIEWS, made, scan_time if known is None else known)
 
 
 def tick(time):

@@ -104,6 +104,7 @@ def test_every_class_can_be_kept(history):
         all_logged(
             made.frame(T0, [1.0, 2.0]),
             made.tick(T0),
+            made.view(T0, [1.0]),
             made.meters(T0, [3.0, None]),
             made.weather([T0], [20.0]),
             made.window(T0, [1.0]),
@@ -120,8 +121,9 @@ def test_every_class_can_be_kept(history):
         for name in HistoryClass
     }
     assert counts == {
-        "records": 4, "scada": 2, "meter_reads": 2, "weather": 1, "windows": 1,
-        "long_windows": 1, "meter_intervals": 1, "states": 1, "forecasts": 2, "events": 2,
+        "records": 4, "scada": 2, "validated": 1, "meter_reads": 2, "weather": 1, "windows": 1,
+        "long_windows": 1, "meter_intervals": 1, "meter_estimates": 0, "states": 1,
+        "forecasts": 2, "events": 2,
         "dead_letters": 0,
     }  # fmt: skip
     (state,) = historian.as_of(HistoryClass.STATES, 0, 2**62).to_pylist()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from records.deadletter import dead_letter_record
 from records.errors import Reason, RecordError
 from records.log import LogRecord, Partition
+from records.quality import Quality
 from records.time import DAY, HOUR, MINUTE, format_time
 from records.topics import topic_name
 from storage.historian import Historian
@@ -240,3 +241,22 @@ def test_whatever_crashes_each_record_is_kept_exactly_once(tmp_path_factory, scr
         measured = historian.sql("SELECT value v FROM scada ORDER BY v")["v"].to_pylist()
     assert kept == list(range(40))
     assert measured == [float(i) for i in range(40) if i % 3]
+
+
+def test_of_a_view_only_what_was_flagged_or_replaced_is_kept_beside_the_scans(record):
+    spike, gap = int(Quality.SUSPECT), int(Quality.HELD)
+    sent = [
+        logged(made.frame(T0, [10.0, 9_999.0]), 0),
+        logged(made.view(T0, [10.0, 11.0, 12.0], quality=[0, spike, gap], known=T0 + 7), 0),
+    ]
+    told = record(
+        sent,
+        "SELECT point, value, quality, epoch_ns(available_at) AS known FROM validated "
+        "ORDER BY point",
+    )
+    assert [tuple(row.values()) for row in told] == [
+        (1, 11.0, spike, T0 + 7),
+        (2, 12.0, gap, T0 + 7),
+    ]
+    raw = record([], "SELECT point, value, quality FROM scada ORDER BY point")
+    assert [tuple(row.values()) for row in raw] == [(0, 10.0, 0), (1, 9_999.0, 0)]
