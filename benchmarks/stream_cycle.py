@@ -20,6 +20,7 @@ frames without a view yet. Memory is judged from 20 minutes on. Exit code 1 when
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -254,6 +255,8 @@ def main() -> int:
     parser.add_argument("--checkpoints", choices=["files", "topic"], default="files")
     parser.add_argument("--down-s", type=float, default=15.0)
     options = parser.parse_args()
+    # Whoever stops it stops its processes too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="gridcast-cycle-") as scratch, ExitStack() as stack:
         grid = Grid(options, Path(scratch), stack)
         worker = grid.start_worker()
