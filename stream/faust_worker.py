@@ -23,12 +23,13 @@ import structlog
 from faust.auth import Credentials
 from faust.types import TP
 
-from records.log import Partition
+from records.log import LogRecord, Partition
 from storage.disk_full import MAKE_ROOM, is_disk_full
 from storage.kafka_connection import KafkaConnection
-from storage.kafka_log_reader import KafkaLogReader, record_from_kafka
+from storage.kafka_log_reader import KafkaLogReader
 from storage.kafka_log_writer import MAX_RECORD_BYTES
 from stream.faust_assignor import assignor_for
+from stream.faust_batches import batches_of
 from stream.keeper import Checkpoints, Outlet, StageKeeper
 from stream.stage import Stage
 
@@ -113,7 +114,6 @@ class _Shell:
             topic_allow_declare=False,
             topic_disable_leader=True,
             stream_wait_empty=False,
-            stream_buffer_maxsize=256,
             consumer_auto_offset_reset="earliest",
             consumer_group_instance_id=options.instance,
             consumer_max_fetch_size=MAX_RECORD_BYTES,
@@ -125,10 +125,11 @@ class _Shell:
             table_standby_replicas=1,
             PartitionAssignor=assignor_for(keeper.stage.scope),
         )
+        self._app.transport = batches_of(self._app, self._take)
         channel = self._app.topic(
             *keeper.stage.inputs, key_type=bytes, value_type=bytes, acks=False
         )
-        self._app.agent(channel, name=keeper.stage.name, concurrency=1)(self._consume)
+        self._app.agent(channel, name=keeper.stage.name, concurrency=1)(self._subscribe)
         self._app.task(self._checkpoint_often(options.checkpoint_every.total_seconds()))
         self._app.on_rebalance_complete.connect(self._assigned, weak=False)
         self._app.on_partitions_revoked.connect(self._revoked, weak=False)
@@ -150,22 +151,15 @@ class _Shell:
             return 1
         return code
 
-    async def _consume(self, stream: Any) -> None:
-        async for event in stream.noack().events():
-            message = event.message
-            record = record_from_kafka(
-                message.topic,
-                message.partition,
-                message.offset,
-                round(message.timestamp * 1000),
-                message.key,
-                message.value,
-                message.headers or (),
-            )
-            try:
-                self._keeper.offer(record)
-            except Exception as error:
-                await self._fail(error)
+    async def _take(self, record: LogRecord) -> None:
+        try:
+            self._keeper.offer(record)
+        except Exception as error:
+            await self._fail(error)
+
+    async def _subscribe(self, stream: Any) -> None:
+        async for event in stream:
+            await self._fail(RuntimeError(f"{event} came by way of Faust's streams"))
 
     def _checkpoint_often(self, every_s: float) -> Any:
         async def keep_checkpoints() -> None:
