@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from multiprocessing import get_context
 
-from tests.stream.worlds.judged import Judged, judged, quiet
+from tests.stream.worlds.judged import SHARING, Judged, judged, quiet
 
 _EVERY_S = 5.0
 
@@ -42,12 +42,13 @@ def _one(seed: int) -> int:
 
 def _many(seeds: range, processes: int) -> int:
     crashes: Counter[str] = Counter()
-    done, mismatches, begun = 0, 0, time.monotonic()
+    done, mismatches, moves, torn, begun = 0, 0, 0, 0, time.monotonic()
     told = begun
     with get_context("spawn").Pool(processes, initializer=quiet) as pool:
-        for found in pool.imap_unordered(judged, seeds, chunksize=5):
+        for found in pool.imap_unordered(judged, seeds, chunksize=2 * SHARING):
             done += 1
             crashes += found.crashes
+            moves, torn = moves + found.moves, torn + found.torn
             if found.differences:
                 mismatches += 1
                 _tell(found)
@@ -60,7 +61,8 @@ def _many(seeds: range, processes: int) -> int:
                 )
     seconds = time.monotonic() - begun
     by_effect = ", ".join(f"{kind} {times}" for kind, times in crashes.most_common())
-    _say(f"crashes before: {by_effect}; {seconds:.0f} s on {processes} processes")
+    _say(f"crashes before: {by_effect}")
+    _say(f"{moves} moves of partitions, {torn} torn checkpoints; {seconds:.0f} s")
     _say(f"{done} worlds, {crashes.total()} crashes, {mismatches} mismatches")
     return 1 if mismatches else 0
 

@@ -57,6 +57,7 @@ class Disk:
     parts: dict[tuple[str, str], bytes] = field(default_factory=dict)
     torn: set[str] = field(default_factory=set)
     crashed: Counter[str] = field(default_factory=Counter)
+    n_torn: int = 0
 
     def __post_init__(self) -> None:
         self.redis = RedisTwin(before_write=lambda: self.effect("redis"))
@@ -79,6 +80,7 @@ class Disk:
         whole = [name for name, kept in self.generations.items() if len(kept) > 1]
         if whole and self.rng.random() < 0.5:
             self.torn.add(self.rng.choice(sorted(whole)))
+            self.n_torn += 1
 
     def records(self) -> int:
         """How many records the log holds."""

@@ -59,6 +59,7 @@ class FilesDisk(Disk):
             if path.exists() and path.with_suffix(".previous").exists():
                 os.truncate(path, path.stat().st_size // 2)
                 self.generations[name] = self.generations[name][:1]
+                self.n_torn += 1
 
 
 class FileStore(Store):

@@ -125,7 +125,7 @@ def _metering(window: int, unit: int) -> MeteringSettings:
 
 
 _ESTIMATION = EstimationSettings(cadence=WINDOW)
-_ALARMS = AlarmSettings(cadence=WINDOW, screen_every=2, acts=True)
+_ALARMS = AlarmSettings(cadence=WINDOW, screen_every=5, acts=True)
 
 
 def picture_stages() -> list[Stage[Any]]:

@@ -158,7 +158,7 @@ class RecorderProcess:
                 first = positions.get(partition, 0)
                 burst = rng.randrange(1, 40) if self._disk.chance else 10_000
                 taken += self._recorder.take(records[first : first + burst])
-        if self._disk.chance and rng.random() < 0.4:
+        if self._disk.chance and rng.random() < 0.25:
             self._recorder.flush()
         return taken
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ import pyarrow as pa
 from records.topics import CATALOGUE
 from storage.historian_classes import HistoryClass
 from tests.stream.worlds.disk import Disk
+from tests.stream.worlds.window_book import Told
 
-__all__ = ["differences", "emitted", "rows_of"]
+__all__ = ["Outcome", "differences", "outcome_of"]
 
 _ORIGIN = ("topic", "type", "length_ns", "partition", "offset")
 _PLACE = ("partition", "offset", "recorded_at", "append_time", "input_offset")
@@ -23,25 +25,61 @@ _BY_CONTENT = ("window.30min.v1", "window.60min.v1", "window.day.v1")
 they say is compared by the book and by the historian."""
 
 
-def differences(disk: Disk, calm: Disk) -> list[str]:
-    """Tell what a world ended with that differs from the same world undisturbed."""
-    found = _between("records", emitted(disk), emitted(calm))
-    if disk.book.stands != calm.book.stands:
-        found.append("the windows that stand differ")
-    if disk.book.history != calm.book.history:
-        found.append("the revisions seen of windows differ")
-    found += disk.book.broken[:3]
-    if disk.redis.contents() != calm.redis.contents():
-        found.append(f"Redis differs: {_unlike(disk.redis.contents(), calm.redis.contents())}")
+@dataclass(frozen=True)
+class Outcome:
+    """What a world ended with, as it is compared.
+
+    Parameters
+    ----------
+    records
+        All distinct records of the output topics.
+    stands, history
+        Of windows: what stands, and every revision that was seen.
+    redis
+        What the read model holds.
+    rows
+        Distinct rows of the historian by class, without the place in the log they came from.
+    broken
+        What may not happen in any world.
+    """
+
+    records: set[tuple[str, bytes, bytes, str]]
+    stands: dict[Told, tuple[int, str]]
+    history: dict[Told, dict[int, str]]
+    redis: dict[str, Any]
+    rows: dict[HistoryClass, set[tuple[Any, ...]]]
+    broken: list[str]
+
+
+def outcome_of(disk: Disk) -> Outcome:
+    """Gather what a world ended with."""
+    broken = disk.book.broken[:3] + _doubled(disk)
     if disk.redis.went_back:
-        found.append(f"Redis went back {disk.redis.went_back} times")
-    kept, expected = rows_of(disk.historian.kept), rows_of(calm.historian.kept)
-    for kept_as in sorted({*kept, *expected}):
-        found += _between(
-            f"rows of {kept_as}", set(kept.get(kept_as, ())), set(expected.get(kept_as, ()))
-        )
-    found += _counted(disk)
-    return found
+        broken.append(f"Redis went back {disk.redis.went_back} times")
+    return Outcome(
+        emitted(disk),
+        disk.book.stands,
+        disk.book.history,
+        disk.redis.contents(),
+        rows_of(disk.historian.kept),
+        broken,
+    )
+
+
+def differences(disk: Disk, calm: Outcome) -> list[str]:
+    """Tell what a world ended with that differs from the undisturbed one."""
+    mine = outcome_of(disk)
+    found = _between("records", mine.records, calm.records)
+    if mine.stands != calm.stands:
+        found.append("the windows that stand differ")
+    if mine.history != calm.history:
+        found.append("the revisions seen of windows differ")
+    if mine.redis != calm.redis:
+        found.append(f"Redis differs: {_unlike(mine.redis, calm.redis)}")
+    for kept_as in sorted({*mine.rows, *calm.rows}):
+        kept, expected = mine.rows.get(kept_as, set()), calm.rows.get(kept_as, set())
+        found += _between(f"rows of {kept_as}", kept, expected)
+    return [*found, *mine.broken, *calm.broken]
 
 
 def emitted(disk: Disk) -> set[tuple[str, bytes, bytes, str]]:
@@ -56,8 +94,8 @@ def emitted(disk: Disk) -> set[tuple[str, bytes, bytes, str]]:
 
 def rows_of(
     kept: Iterable[tuple[HistoryClass, pa.Table]],
-) -> dict[HistoryClass, list[tuple[Any, ...]]]:
-    """Return the rows of each class, without the place in the log they came from."""
+) -> dict[HistoryClass, set[tuple[Any, ...]]]:
+    """Return the distinct rows of each class, without the place in the log they came from."""
     tables: dict[HistoryClass, list[pa.Table]] = {}
     for kept_as, table in kept:
         tables.setdefault(kept_as, []).append(table)
@@ -65,7 +103,7 @@ def rows_of(
     for kept_as, parts in tables.items():
         whole = pa.concat_tables(parts)
         columns = [_plain(whole[name]) for name in whole.column_names if name not in _PLACE]
-        rows[kept_as] = list(zip(*columns, strict=True))
+        rows[kept_as] = set(zip(*columns, strict=True))
     return rows
 
 
@@ -82,8 +120,8 @@ def _plain(column: pa.ChunkedArray) -> list[Any]:
     return column.to_pylist()
 
 
-def _counted(disk: Disk) -> list[str]:
-    """Every record of the log must be in the historian once: as many rows as once through it."""
+def _doubled(disk: Disk) -> list[str]:
+    """Tell of records that went into the historian more than once."""
     doubled = 0
     for kept_as in {kept_as for kept_as, _ in disk.historian.kept}:
         seen: Counter[tuple[Any, ...]] = Counter()

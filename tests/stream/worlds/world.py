@@ -29,7 +29,7 @@ from tests.stream.worlds.raw_logs import RawLogs
 
 __all__ = ["World"]
 
-CHANCES = (0.005, 0.012, 0.03)
+CHANCES = (0.004, 0.009, 0.02)
 N_WORKERS = 2
 
 
