@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import ipc
 
+from records.arrow_heads import read_batch_head
 from records.column_layout import META, NUMBERS, ColumnLayout
 from records.errors import Reason, RecordError
 from records.text_columns import text_array, texts_of
@@ -104,26 +105,36 @@ class ColumnFormat:
         return columns, metadata
 
     def _read(self, value: bytes) -> tuple[pa.RecordBatch, bytes | None]:
-        """Read any Arrow stream of the schema."""
+        """Read any Arrow stream of the schema, once its head is known to be within the limits."""
         try:
-            with ipc.open_stream(value) as reader:
-                if not reader.schema.equals(self.schema):
-                    raise RecordError(
-                        Reason.SCHEMA_MISMATCH, f"columns are {_described(reader.schema)}"
-                    )
-                raw_meta = (reader.schema.metadata or {}).get(META)
-                batch = reader.read_next_batch()
-            if batch.num_rows > self._limits.max_rows:
-                raise RecordError(
-                    Reason.OVERSIZED,
-                    f"{batch.num_rows} rows, at most {self._limits.max_rows} are read",
-                )
+            messages = ipc.MessageReader.open_stream(value)
+            schema = ipc.read_schema(_next(messages, "schema"))
+            if not schema.equals(self.schema):
+                raise RecordError(Reason.SCHEMA_MISMATCH, f"columns are {_described(schema)}")
+            message = _next(messages, "record batch")
+            self._check_head(message)
+            batch = ipc.read_record_batch(message, schema)
             batch.validate(full=True)
+            if _more(messages):
+                raise RecordError(Reason.SCHEMA_MISMATCH, "more than one batch")
         except (pa.ArrowException, StopIteration, ValueError, OSError) as error:
             if isinstance(error, RecordError):
                 raise
             raise _undecodable(error) from error
-        return batch, raw_meta
+        return batch, (schema.metadata or {}).get(META)
+
+    def _check_head(self, message: ipc.Message) -> None:
+        head = read_batch_head(message.metadata.to_pybytes())
+        if head.n_rows > self._limits.max_rows:
+            raise RecordError(
+                Reason.OVERSIZED,
+                f"{head.n_rows} rows, at most {self._limits.max_rows} are read",
+            )
+        if head.compressed:
+            raise RecordError(
+                Reason.SCHEMA_MISMATCH,
+                "columns are compressed; send them plain, the log compresses",
+            )
 
 
 def whole_numbers(metadata: Mapping[str, Any], *names: str) -> list[int]:
@@ -162,6 +173,22 @@ def _lenient(raw_meta: bytes) -> Any:
 
 def _undecodable(error: Exception) -> RecordError:
     return RecordError(Reason.UNDECODABLE, f"{type(error).__name__}: {error}"[:200])
+
+
+def _next(messages: ipc.MessageReader, due: str) -> ipc.Message:
+    # Arrow does not look whether a message is what it is taken for.
+    message = messages.read_next_message()
+    if message.type != due:
+        raise RecordError(Reason.UNDECODABLE, f"a {message.type} where a {due} was due")
+    return message
+
+
+def _more(messages: ipc.MessageReader) -> bool:
+    try:
+        messages.read_next_message()
+    except StopIteration:
+        return False
+    return True
 
 
 def _values(column: pa.Array) -> npt.NDArray[Any]:
