@@ -10,6 +10,8 @@ __all__ = ["event_headers", "event_type", "known_at", "watermark_of"]
 
 _TYPE = "ce_type"
 _WATERMARK = "gc_watermark"
+_FARTHEST = 2**62
+_NO_TIME = 2**63
 _KNOWN = "gc_known"
 
 
@@ -83,7 +85,9 @@ def _time(headers: Mapping[str, str], name: str) -> int | None:
     if text is None:
         return None
     try:
-        return int(text)
+        found = int(text)
     except ValueError:
-        detail = f"header {name} is {text[:40]!r}"
-        raise RecordError(Reason.SCHEMA_MISMATCH, detail) from None
+        found = _NO_TIME
+    if abs(found) > _FARTHEST:
+        raise RecordError(Reason.SCHEMA_MISMATCH, f"header {name} is {text[:40]!r}")
+    return found

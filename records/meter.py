@@ -14,7 +14,7 @@ import msgspec
 from records.envelope import event_headers
 from records.errors import Reason, RecordError
 from records.log import LogRecord, Outgoing
-from records.time import DAY
+from records.time import DAY, is_time
 
 __all__ = [
     "METER_TYPE",
@@ -143,6 +143,10 @@ def decode_meter(record: LogRecord) -> MeterDocument:
     n_readings = sum(len(series.start) for series in document.series)
     if n_readings + sum(len(register.at) for register in registers) > _MAX_READINGS:
         raise RecordError(Reason.OVERSIZED, f"more than {_MAX_READINGS} readings")
+    if not is_time(document.available_at):
+        raise RecordError(
+            Reason.TIME_OUT_OF_BOUNDS, f"available_at is {document.available_at}"[:200]
+        )
     for series in document.series:
         _check(series)
     for register in registers:
@@ -155,6 +159,7 @@ def _check(series: MeterSeries) -> None:
     for column in (series.withdrawn_mwh, series.injected_mwh, series.withdrawn_reading):
         if column is not None and len(column) != n_readings:
             raise RecordError(Reason.SCHEMA_MISMATCH, f"{series.meter}: columns differ in length")
+    _check_times(series.meter, series.start)
     _check_energies(series.meter, series.withdrawn_mwh)
     _check_energies(series.meter, series.injected_mwh or [])
 
@@ -164,6 +169,7 @@ def _check_register(register: RegisterReading) -> None:
         if column is not None and len(column) != len(register.at):
             raise RecordError(Reason.SCHEMA_MISMATCH, f"{register.meter}: columns differ in length")
         _check_energies(register.meter, column or [])
+    _check_times(register.meter, register.at)
     limit = register.rolls_over_mwh
     if limit is None:
         return
@@ -172,6 +178,13 @@ def _check_register(register: RegisterReading) -> None:
         raise RecordError(
             Reason.SCHEMA_MISMATCH,
             f"{register.meter}: a register at {highest} MWh that rolls over at {limit}",
+        )
+
+
+def _check_times(meter: str, times: Sequence[int]) -> None:
+    if not all(map(is_time, times)):
+        raise RecordError(
+            Reason.TIME_OUT_OF_BOUNDS, f"{meter[:40]}: a time before 1970 or after 2116"
         )
 
 

@@ -10,7 +10,7 @@ from records.alarm import AlarmKind
 from records.envelope import event_headers
 from records.errors import Reason, RecordError
 from records.log import Outgoing
-from records.time import DAY
+from records.time import DAY, is_time
 
 __all__ = ["ACT_TYPE", "ActKind", "OperatorAct", "act_record", "decode_act"]
 
@@ -81,6 +81,8 @@ def decode_act(value: bytes) -> OperatorAct:
         raise RecordError(Reason.SCHEMA_MISMATCH, str(error)[:200]) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordError(Reason.UNDECODABLE, str(error)[:200]) from error
+    if not is_time(act.time):
+        raise RecordError(Reason.TIME_OUT_OF_BOUNDS, f"time is {act.time}"[:200])
     shelved = act.act is ActKind.SHELVE
     if shelved != (act.until is not None):
         raise RecordError(Reason.SCHEMA_MISMATCH, "until belongs to shelve, and to nothing else")

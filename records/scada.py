@@ -190,11 +190,13 @@ def _check(frame: ScadaFrame, partition: int) -> None:
             Reason.WRONG_PARTITION, f"area {frame.area} was sent to partition {partition}"
         )
     if not 1 <= frame.version < 2**31:
-        raise RecordError(Reason.SCHEMA_MISMATCH, f"version is {frame.version}")
+        raise RecordError(Reason.SCHEMA_MISMATCH, f"version is {frame.version}"[:200])
     if not 1 <= frame.version < 2**31:
-        raise RecordError(Reason.SCHEMA_MISMATCH, f"version is {frame.version}")
+        raise RecordError(Reason.SCHEMA_MISMATCH, f"version is {frame.version}"[:200])
+    if not -(2**63) <= frame.sequence < 2**63:
+        raise RecordError(Reason.SCHEMA_MISMATCH, f"sequence is {frame.sequence}"[:200])
     if not 0 < frame.scan_time < 2**62:
-        raise RecordError(Reason.TIME_OUT_OF_BOUNDS, f"scan_time is {frame.scan_time}")
+        raise RecordError(Reason.TIME_OUT_OF_BOUNDS, f"scan_time is {frame.scan_time}"[:200])
     if (
         n_rows
         and not -_MAX_OFFSET_MS

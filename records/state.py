@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from records.envelope import event_headers
+from records.errors import Reason, RecordError
 from records.log import Outgoing
 
 __all__ = [
@@ -73,8 +74,11 @@ def state_record(topic: str, state: NetworkState, watermark: int) -> Outgoing:
 
 
 def decode_state(value: bytes) -> NetworkState:
-    """Read a state back."""
-    return _DECODER.decode(value)
+    """Read a state back, or raise `RecordError`."""
+    try:
+        return _DECODER.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RecordError(Reason.UNDECODABLE, str(error)[:200]) from error
 
 
 def as_floats(column: bytes) -> npt.NDArray[np.float64]:

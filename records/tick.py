@@ -11,10 +11,12 @@ import msgspec
 from records.envelope import event_headers
 from records.errors import Reason, RecordError
 from records.log import Outgoing
+from records.time import is_time
 
 __all__ = ["TICK_TYPE", "Tick", "decode_tick", "tick_record"]
 
 TICK_TYPE = "gridcast.tick.v1"
+_MAX_BYTES = 1 << 10
 
 
 class Tick(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +38,12 @@ def tick_record(topic: str, partition: int, time_ns: int, source: str) -> Outgoi
 
 def decode_tick(value: bytes) -> Tick:
     """Read a tick or raise `RecordError`."""
+    if len(value) > _MAX_BYTES:
+        raise RecordError(Reason.OVERSIZED, f"{len(value)} bytes, at most {_MAX_BYTES}")
     try:
-        return _DECODER.decode(value)
+        tick = _DECODER.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RecordError(Reason.UNDECODABLE, str(error)) from error
+        raise RecordError(Reason.UNDECODABLE, str(error)[:200]) from error
+    if not is_time(tick.time):
+        raise RecordError(Reason.TIME_OUT_OF_BOUNDS, f"time is {tick.time}"[:200])
+    return tick

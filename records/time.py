@@ -17,6 +17,7 @@ __all__ = [
     "format_duration",
     "format_time",
     "from_datetime",
+    "is_time",
     "parse_duration",
     "parse_time",
 ]
@@ -31,6 +32,17 @@ _DURATION = re.compile(
     r"P(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?"
 )
+
+
+def is_time(number: int) -> bool:
+    """Whether a number can be a time (ns UTC) of a record: from 1970 to 2116.
+
+    Within these, times and their differences fit into 64 bits.
+
+    >>> is_time(0), is_time(-1), is_time(10**30)
+    (True, False, False)
+    """
+    return 0 <= number < 2**62
 
 
 def from_datetime(moment: datetime) -> int:

@@ -10,6 +10,7 @@ import msgspec
 from records.envelope import event_headers
 from records.errors import Reason, RecordError
 from records.log import LogRecord, Outgoing
+from records.time import is_time
 
 __all__ = ["WEATHER_TYPE", "WeatherQuantity", "WeatherRecord", "decode_weather", "weather_record"]
 
@@ -69,6 +70,9 @@ def decode_weather(record: LogRecord) -> WeatherRecord:
         raise RecordError(Reason.UNDECODABLE, str(error)[:200]) from error
     if len(weather.valid_time) != len(weather.value):
         raise RecordError(Reason.SCHEMA_MISMATCH, "columns differ in length")
+    known = weather.available_at if weather.issue_time is None else weather.issue_time
+    if not all(map(is_time, (weather.available_at, known, *weather.valid_time))):
+        raise RecordError(Reason.TIME_OUT_OF_BOUNDS, "a time before 1970 or after 2116")
     if not all(value is None or math.isfinite(value) for value in weather.value):
         raise RecordError(Reason.NOT_FINITE, "a value is NaN or infinite")
     return weather

@@ -15,11 +15,14 @@ from records.columns import (
     whole_numbers,
 )
 from records.envelope import event_headers
+from records.errors import Reason, RecordError
 from records.log import Outgoing
+from records.time import DAY, is_time
 
 __all__ = ["WINDOW_TYPE", "WindowBatch", "decode_window", "window_record"]
 
 WINDOW_TYPE = "gridcast.window.v1"
+_LONGEST = 366 * DAY
 
 _FORMAT = ColumnFormat(
     pa.schema(
@@ -134,4 +137,8 @@ def decode_window(value: bytes) -> WindowBatch:
     """Read a batch back, or raise `RecordError`."""
     columns, metadata = _FORMAT.decode(value)
     area, start, length, offset = whole_numbers(metadata, "area", "start", "length", "input_offset")
+    if not is_time(start) or not 0 <= length < _LONGEST:
+        raise RecordError(Reason.TIME_OUT_OF_BOUNDS, f"a window of {length} ns from {start}")
+    if len(columns["revision"]) and columns["revision"].min() < 1:
+        raise RecordError(Reason.SCHEMA_MISMATCH, "a revision is below 1")
     return WindowBatch(area, start, length, offset, **columns)
