@@ -138,11 +138,12 @@ class EstimationStage:
             if kind != VIEW_TYPE:
                 raise RecordError(Reason.UNKNOWN_TYPE, f"{kind[:80]} on a topic of views")
             decode_view(record.value)
+            watermark = watermark_of(record.headers)
         except RecordError as error:
             return state, [dead_letter_record(self._dead, record, error, source=self.name)]
         partition = Partition(record.topic, record.partition)
         share = Share(kind, record.value, record.offset)
-        for cut in self._join.take(state.join, partition, share, watermark_of(record.headers)):
+        for cut in self._join.take(state.join, partition, share, watermark):
             self._at(state, cut, outcomes)
         return state, outcomes
 

@@ -101,7 +101,13 @@ class ForecastStage:
             return None, decode_tick(record.value).time
         if kind == WEATHER_TYPE:
             decode_weather(record)
-        elif kind not in (WINDOW_TYPE, STATE_TYPE, ESTIMATE_TYPE):
+        elif kind == WINDOW_TYPE:
+            decode_window(record.value)
+        elif kind == STATE_TYPE:
+            decode_state(record.value)
+        elif kind == ESTIMATE_TYPE:
+            decode_estimate(record.value)
+        else:
             raise RecordError(Reason.UNKNOWN_TYPE, f"{kind} has no place in {record.topic}")
         return Share(kind, record.value, record.offset), watermark_of(record.headers)
 

@@ -123,6 +123,7 @@ class MeteringStage:
             elif kind == TICK_TYPE and record.topic == self._meter_topic:
                 self._tick(state, record, outcomes)
             elif kind == WINDOW_TYPE and record.topic == self._window_topic:
+                decode_window(record.value)
                 share = Share(kind, record.value, record.offset)
                 self._joined(state, record, [share], watermark_of(record.headers), outcomes)
             else:

@@ -93,12 +93,13 @@ class RollupStage:
             if batch.length != _PART or batch.start % _PART:
                 detail = f"a window of {batch.length} ns from {format_time(batch.start)} is no part"
                 raise RecordError(Reason.SCHEMA_MISMATCH, detail)
+            told = watermark_of(record.headers)
         except RecordError as error:
             return state, [dead_letter_record(self._dead_topic, record, error, source=self.name)]
         if len(batch.series):
             self._part(state, batch, outcomes)
         before = state.watermark
-        state.watermark = max(before, watermark_of(record.headers) or NEVER)
+        state.watermark = max(before, NEVER if told is None else told)
         # Not the offset of the part: a worker that was killed has written parts twice, and what
         # is made of them must not tell.
         self._close(state, before, batch.input_offset, outcomes)

@@ -87,7 +87,7 @@ class RollupState:
         """Places of some series; new ones get one."""
         if len(series) == len(self.names) and bool((series == self.names).all()):
             return np.arange(len(series))
-        new = [name for name in series if name not in self._place]
+        new = list(dict.fromkeys(name for name in series if name not in self._place))
         for name in new:
             self._place[name] = len(self._place)
         if new:

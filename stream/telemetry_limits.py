@@ -95,7 +95,7 @@ class TelemetryLimits:
         self._low, self._high = np.array(low), np.array(high)
         self._voltage = np.isfinite(self._low)
         self._base, self._noise = np.array(base), np.array(noise)
-        self._seen: npt.NDArray[np.uint32] = np.empty(0, np.uint32)
+        self._seen: npt.NDArray[np.uint32] | None = None
         self._at = self._first, self._second
 
     def evidence(self, row: int) -> AlarmEvidence:
@@ -119,7 +119,7 @@ class TelemetryLimits:
         self, number: npt.NDArray[np.uint32]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Where the points stand in a view; one past its end where they do not."""
-        if not np.array_equal(number, self._seen):
+        if self._seen is None or not np.array_equal(number, self._seen):
             place = {int(value): at for at, value in enumerate(number.tolist())}
             self._seen = np.array(number)
             self._at = (

@@ -428,3 +428,12 @@ def test_records_told_again_after_a_restart_change_nothing(log: Log) -> None:
     ]
     new = [log.state(3, {1: 1.3}), *log.views(3)]
     assert len(drive(quiet(), [*records, *again, *new])) == 1
+
+
+def test_a_first_view_without_points_is_taken_in(log: Log) -> None:
+    nothing = np.empty(0)
+    empty = ScadaView(
+        0, T0, 1, nothing.astype(np.uint32), nothing, nothing.astype(np.uint16),
+        nothing.astype(np.float32),
+    )  # fmt: skip
+    assert drive(quiet(), [log.put(view_record(VIEWS, empty, T0), T0)]) == []
