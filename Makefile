@@ -65,6 +65,10 @@ kafka-proof: setup  ## Five minutes over Kafka with everything killed, against t
 crash-worlds: setup  ## 10,000 seeded worlds of crashes against their undisturbed twins
 	@$(TEST_ENV) .venv/bin/python -m tests.stream.worlds $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup  ## 100,000 mutated records, each accounted for
+	@$(TEST_ENV) .venv/bin/python -m tests.stream.fuzz $(ARGS)
+
 .PHONY: lint
 lint: setup  ## Style, formatting and the direction of imports
 	@.venv/bin/ruff check .
