@@ -20,23 +20,28 @@ ENOUGH_FOR_BROKEN = 25
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_a_world_with_crashes_ends_like_the_one_without(shard: int) -> None:
     crashes: Counter[str] = Counter()
-    moves = torn = 0
+    moves = 0
     for world in range(shard, WORLDS, SHARDS):
         found = judged(world * SHARING + world % SHARING)
         assert found.differences == [], f"world {found.seed}"
         crashes += found.crashes
-        moves, torn = moves + found.moves, torn + found.torn
+        moves += found.moves
     effects = {"state", "part", "produce", "commit", "redis", "historian", "sink"}
-    assert effects == crashes.keys()
+    assert effects <= crashes.keys()
     assert moves > 10
+
+
+def test_a_world_in_real_files_ends_like_the_one_without_crashes() -> None:
+    crashes: Counter[str] = Counter()
+    torn = 0
+    for logs in range(4):
+        found = judged(logs * SHARING, FilesWorld)
+        assert found.differences == []
+        crashes += found.crashes
+        torn += found.torn
+    assert crashes["historian"] > 5
+    assert crashes["state"] > 5
     assert torn > 0
-
-
-@pytest.mark.parametrize("world", range(3))
-def test_a_world_in_real_files_ends_like_the_one_without_crashes(world: int) -> None:
-    found = judged(world * SHARING, FilesWorld)
-    assert found.differences == []
-    assert found.crashes["historian"] + found.crashes["state"] > 2
 
 
 @pytest.mark.parametrize("broken", BROKEN)

@@ -12,7 +12,7 @@ from records.snapshot import pack, unpack
 from storage.checkpoint_record import Checkpoint
 from storage.historian_classes import HistoryClass
 from stream.keeper import StageKeeper
-from tests.stream.worlds.disk import Generation, MemoryHistorian, Producer, Store
+from tests.stream.worlds.disk import MemoryHistorian, Producer, Store
 from tests.stream.worlds.processes import Follower, Process, RecorderProcess, Worker
 from tests.stream.worlds.world import World
 
@@ -27,18 +27,17 @@ class OffsetFirstStore(Store):
     def save(
         self, name: str, data: bytes, parts: Collection[str], new: Mapping[str, bytes]
     ) -> None:
-        kept = self.disk.parts | {(name, part): body for part, body in new.items()}
-        whole = unpack(data, {part: kept[name, part] for part in parts})
-        self.disk.parts = kept
+        apart = self.disk.apart
+        apart |= {f"{name}/{part}": body for part, body in new.items()}
+        whole = unpack(data, {part: apart[f"{name}/{part}"] for part in parts})
         for piece in self.order:
             self.disk.effect("state")
-            # Without names of parts they are packed in place.
-            generation = Generation(pack(whole[piece]), frozenset())
-            self.disk.generations[f"{name} {piece}"] = [generation]
+            # Without a place for its parts a tree is packed whole.
+            apart[f"{name} {piece}"] = pack(whole[piece])
 
     def load(self, name: str) -> Checkpoint | None:
-        found = {piece: self.disk.generations.get(f"{name} {piece}") for piece in self.order}
-        kept = {piece: unpack(one[0].data) for piece, one in found.items() if one}
+        found = [self.disk.apart.get(f"{name} {piece}") for piece in self.order]
+        kept = {piece: unpack(one) for piece, one in zip(self.order, found, strict=True) if one}
         if len(kept) < len(self.order):
             return None
         parts: dict[str, bytes] = {}

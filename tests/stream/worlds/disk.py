@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from records.log import LogRecord, Outgoing, Partition
-from storage.checkpoint_record import Checkpoint
+from storage.checkpoint_record import Checkpoint, write_checkpoint
 from storage.historian_classes import HistoryClass
+from storage.kafka_checkpoints import _Shelf
 from tests.storage.redis_twin import RedisTwin
 from tests.stream.worlds.raw_logs import RawLogs
 from tests.stream.worlds.window_book import WindowBook
 
-__all__ = ["Crash", "Disk", "Generation", "MemoryHistorian", "Producer", "Store"]
+__all__ = ["Crash", "Disk", "MemoryHistorian", "Producer", "Store"]
 
 MOST_CRASHES = 40
 RARE = {"state": 6.0, "part": 0.5, "historian": 8.0, "redis": 2.0, "sink": 0.5}
@@ -25,14 +26,6 @@ RARE = {"state": 6.0, "part": 0.5, "historian": 8.0, "redis": 2.0, "sink": 0.5}
 
 class Crash(Exception):
     """The process is gone."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """A checkpoint and the names of its parts."""
-
-    data: bytes
-    parts: frozenset[str]
 
 
 @dataclass
@@ -53,9 +46,8 @@ class Disk:
     rng: random.Random
     chance: float
     commits: dict[Partition, int] = field(default_factory=dict)
-    generations: dict[str, list[Generation]] = field(default_factory=dict)
-    parts: dict[tuple[str, str], bytes] = field(default_factory=dict)
-    torn: set[str] = field(default_factory=set)
+    apart: dict[str, bytes] = field(default_factory=dict)
+    checkpoints: list[tuple[str, str, bytes]] = field(default_factory=list)
     crashed: Counter[str] = field(default_factory=Counter)
     n_torn: int = 0
 
@@ -75,12 +67,13 @@ class Disk:
             self.crashed[kind] += 1
             raise Crash(kind)
 
-    def tear(self) -> None:
-        """The power was cut: a checkpoint that was just written may be half there."""
-        whole = [name for name, kept in self.generations.items() if len(kept) > 1]
-        if whole and self.rng.random() < 0.5:
-            self.torn.add(self.rng.choice(sorted(whole)))
-            self.n_torn += 1
+    def cut_power(self) -> None:
+        """The whole machine was lost. What survives here is a broker's, elsewhere."""
+
+    def compact(self) -> None:
+        """Forget all but the last record of each key, as a broker may at any time."""
+        kept = {(name, part): body for name, part, body in self.checkpoints}
+        self.checkpoints = [(name, part, body) for (name, part), body in kept.items() if body]
 
     def records(self) -> int:
         """How many records the log holds."""
@@ -117,47 +110,52 @@ class Producer:
 
 
 class Store:
-    """Checkpoints written whole, at once, with the generation before kept.
+    """Checkpoints in a compacted topic: what `storage.kafka_checkpoints` does, without a broker.
 
-    Their parts are written before them, each an effect of its own, and go when neither
-    generation names them.
+    A part is a record of its own, and so is its end; each is an effect. What counts of all that
+    is there is told by the very class that tells it of Kafka's topic.
     """
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
+        self._named: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
 
     def save(
         self, name: str, data: bytes, parts: Collection[str], new: Mapping[str, bytes]
     ) -> None:
         """Keep `data`."""
-        disk = self.disk
         for part, body in new.items():
-            disk.effect("part")
-            disk.parts[name, part] = body
-        disk.effect("state")
-        kept = disk.generations.get(name, [])
-        before = kept[-2:-1] if name in disk.torn else kept[-1:]
-        disk.torn.discard(name)
-        disk.generations[name] = [*before, Generation(data, frozenset(parts))]
-        needed = {part for kept in disk.generations[name] for part in kept.parts}
-        for place in [p for p in disk.parts if p[0] == name and p[1] not in needed]:
-            disk.effect("part")
-            del disk.parts[place]
+            self._append("part", name, part, body)
+        self._append("state", name, "", write_checkpoint(data, parts))
+        past, before = self._named.get(name, (frozenset(), frozenset()))
+        self._named[name] = before, frozenset(parts)
+        for part in past - before - frozenset(parts):
+            self._append("part", name, part, b"")
+        if self.disk.chance and self.disk.rng.random() < 0.05:
+            self.disk.compact()
 
     def load_all(self, names: Iterable[str]) -> Mapping[str, Checkpoint]:
-        """Return the last whole generation under each of these names."""
+        """Return what was kept last under each of these names."""
         found = {name: self.load(name) for name in names}
         return {name: kept for name, kept in found.items() if kept is not None}
 
     def load(self, name: str) -> Checkpoint | None:
-        """Return the last whole generation."""
-        kept = self.disk.generations.get(name)
-        if not kept:
+        """Return what was kept last."""
+        shelf = _Shelf()
+        for owner, part, body in self.disk.checkpoints:
+            if owner == name and part:
+                shelf.put(part, body)
+            elif owner == name:
+                shelf.generations.append(body)
+        if not shelf.generations:
             return None
-        torn = name in self.disk.torn
-        found = kept[-2] if torn else kept[-1]
-        parts = {part: self.disk.parts[name, part] for part in found.parts}
-        return Checkpoint(found.data, parts, torn, f"{name} was torn" if torn else "")
+        kept, named = shelf.newest(name)
+        self._named[name] = frozenset(shelf.parts), named
+        return kept
+
+    def _append(self, effect: str, name: str, part: str, body: bytes) -> None:
+        self.disk.effect(effect)
+        self.disk.checkpoints.append((name, part, body))
 
 
 class MemoryHistorian:

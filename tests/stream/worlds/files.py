@@ -23,7 +23,7 @@ from storage.checkpoint_store import CheckpointStore
 from storage.historian_classes import CLASSES, HistoryClass
 from storage.historian_manifest import read_manifest
 from storage.historian_writer import HistorianWriter
-from tests.stream.worlds.disk import Disk, Generation, Store
+from tests.stream.worlds.disk import Disk, Store
 from tests.stream.worlds.processes import Process, RecorderProcess, Worker
 from tests.stream.worlds.raw_logs import RawLogs
 from tests.stream.worlds.world import World
@@ -45,21 +45,24 @@ class FilesDisk(Disk):
         default_factory=lambda: tempfile.TemporaryDirectory(prefix="world-")
     )
     locks: list[int] = field(default_factory=list)
+    whole: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.path = Path(self.directory.name)
         self.historian = WrittenHistorian(self.path / "historian")  # type: ignore[assignment]
 
-    def tear(self) -> None:
-        """Cut a checkpoint short that has a whole generation before it."""
-        whole = [name for name, kept in self.generations.items() if len(kept) > 1]
-        for name in whole[:1]:
+    def cut_power(self) -> None:
+        """Cut a checkpoint short that was written just now, and has a whole one before it."""
+        if self.rng.random() < 0.5:
+            return
+        for name, whole in sorted(self.whole.items()):
             path = self.path / "checkpoints" / f"{name}.checkpoint"
-            if path.exists() and path.with_suffix(".previous").exists():
+            if whole > 1 and path.exists() and path.with_suffix(".previous").exists():
                 os.truncate(path, path.stat().st_size // 2)
-                self.generations[name] = self.generations[name][:1]
+                self.whole[name] = 1
                 self.n_torn += 1
+                return
 
 
 class FileStore(Store):
@@ -69,13 +72,14 @@ class FileStore(Store):
         super().__init__(disk)
         assert isinstance(disk, FilesDisk)
         self._files = CheckpointStore(disk.path / "checkpoints")
+        self._whole = disk.whole
 
     def save(
         self, name: str, data: bytes, parts: Collection[str], new: Mapping[str, bytes]
     ) -> None:
-        before = self.disk.generations.pop(name, [])
+        before = self._whole.pop(name, 0)
         self._files.save(name, data, parts, new)
-        self.disk.generations[name] = [*before[-1:], Generation(b"", frozenset())]
+        self._whole[name] = min(before + 1, 2)
 
     def load_all(self, names: Iterable[str]) -> Mapping[str, Checkpoint]:
         return self._files.load_all(names)
@@ -105,6 +109,7 @@ class FilesWorld(World):
     """A world over real files."""
 
     worker_type = FileWorker
+    zombies = False
     disk: FilesDisk
 
     def new_disk(self, log: RawLogs, rng: random.Random, chance: float) -> Disk:

@@ -34,8 +34,8 @@ class Judged:
 
 
 def kind_of(seed: int) -> type[World]:
-    """Return the kind of a seed's world: one in fifty keeps its things in real files."""
-    return FilesWorld if seed % 50 == 8 else World
+    """Return the kind of a seed's world: one in 25 keeps its things in real files."""
+    return FilesWorld if seed % 25 == 8 else World
 
 
 @lru_cache(maxsize=1)

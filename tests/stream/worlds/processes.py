@@ -113,7 +113,7 @@ class Worker:
         self.disk.effect("commit")
         self.disk.commits[partition] = offset
 
-    def reassign(self, name: str, units: set[int]) -> None:
+    def reassign(self, name: str, units: set[int], *, zombies: bool) -> None:
         """Rebalance a stage: hand its state on and take over what is given now.
 
         Sometimes the checkpoint is not made in time; sometimes the worker was taken for dead
@@ -122,7 +122,7 @@ class Worker:
         """
         rng, keeper = self.disk.rng, self.keepers[name]
         fate = rng.random()
-        if fate < 0.3:
+        if fate < 0.3 and zombies:
             self.zombies.append((keeper, rng.randrange(1, 5)))
             keeper = self.keepers[name] = self._keeper(keeper.stage)
         elif fate < 0.7:

@@ -3,7 +3,7 @@
 Real stages under real keepers, the real outlet of the services, the real recorder: over a log, a
 checkpoint store, a historian and a Redis that survive a crash. Every write to any of them is an
 effect, and a crash may come before any. Partitions move between two workers, who do not always
-hear of it in time; checkpoints are torn by power cuts. What must not change is told by
+hear of it in time; in files, checkpoints are torn by power cuts. What must not change is told by
 `tests.stream.worlds.verdict`.
 """
 
@@ -47,6 +47,7 @@ class World:
     """
 
     worker_type: type[Worker] = Worker
+    zombies = True
     follower_type: type[Follower] = Follower
 
     def __init__(self, plan: Plan, raw_logs: RawLogs, seed: int | None) -> None:
@@ -117,7 +118,7 @@ class World:
         self._running.pop(name, None)
         if self.disk.rng.random() < 0.2:
             self._running.clear()
-            self.disk.tear()
+            self.disk.cut_power()
 
     def _move(self) -> int:
         """Give a unit to another worker, now and then."""
@@ -132,7 +133,7 @@ class World:
             worker = self._running.get(f"worker {number}")
             if isinstance(worker, Worker):
                 try:
-                    worker.reassign(stage.name, self._units(stage, number))
+                    worker.reassign(stage.name, self._units(stage, number), zombies=self.zombies)
                 except Crash:
                     self._lost(f"worker {number}")
         return 1
