@@ -40,7 +40,7 @@ from tests.stream.worlds.plans import NOW, SHORT, forecast_stages, grid_stages, 
 __all__ = ["TARGETS", "Account", "Target"]
 
 AREA, METERING, ESTIMATION, ALARMS = grid_stages()
-ROLLUP = long_stages()[-1]
+ROLLUP = next(stage for stage in long_stages() if stage.name == "rollup")
 FORECAST = forecast_stages()[-1]
 T0 = SHORT.start
 _POINTS = np.array([p.number for p in AREA._register.points if p.area == 0], np.uint32)

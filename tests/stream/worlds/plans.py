@@ -34,6 +34,7 @@ from stream.forecast_plan import ForecastPlan, TrainingSet
 from stream.forecast_stage import ForecastStage, ForecastState
 from stream.local_clock import LocalClock
 from stream.meter_check import CheckLimits
+from stream.meter_estimates import EstimateSettings, MeterEstimateStage
 from stream.metering import MeteringSettings, MeteringStage
 from stream.rollup import RollupStage
 from stream.stage import Stage
@@ -142,6 +143,7 @@ def long_stages() -> list[Stage[Any]]:
         AreaStage("test", _REGISTER, CLOCK, _area(5 * MINUTE, 15 * MINUTE, LONG.unit)),
         MeteringStage("test", _metering(5 * MINUTE, LONG.unit)),
         RollupStage("test", CLOCK),
+        MeterEstimateStage("test", CLOCK, EstimateSettings(wait=0, consolidated_after=1)),
     ]
 
 
