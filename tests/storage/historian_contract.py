@@ -311,7 +311,7 @@ class HistorianContract:
     )
     @given(
         revisions=st.lists(
-            st.tuples(st.integers(0, 2), st.integers(0, 6), st.integers(-50, 50)),
+            st.tuples(st.integers(0, 2), st.integers(1, 6), st.integers(-50, 50)),
             max_size=12,
             unique_by=lambda row: row[:2],
         ),

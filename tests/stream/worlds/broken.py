@@ -31,7 +31,7 @@ class OffsetFirstStore(Store):
         apart |= {f"{name}/{part}": body for part, body in new.items()}
         whole = unpack(data, {part: apart[f"{name}/{part}"] for part in parts})
         for piece in self.order:
-            self.disk.effect("state")
+            self.disk.effect("halfway")
             # Without a place for its parts a tree is packed whole.
             apart[f"{name} {piece}"] = pack(whole[piece])
 
@@ -152,7 +152,7 @@ class HalvedHistorian(MemoryHistorian):
     ) -> None:
         self.disk.effect("historian")
         self.first(tables, positions)
-        self.disk.effect("historian")
+        self.disk.effect("halfway")
         self.second(tables, positions)
 
     def first(self, tables: Any, positions: Any) -> None:

@@ -20,7 +20,15 @@ from tests.stream.worlds.window_book import WindowBook
 __all__ = ["Crash", "Disk", "MemoryHistorian", "Producer", "Store"]
 
 MOST_CRASHES = 40
-RARE = {"state": 6.0, "part": 0.5, "historian": 8.0, "redis": 2.0, "sink": 0.5}
+RARE = {
+    "state": 6.0,
+    "part": 0.5,
+    "historian": 8.0,
+    "redis": 6.0,
+    "commit": 3.0,
+    "sink": 0.5,
+    "halfway": 20.0,
+}
 """How much likelier a crash is before effects that are rare, and so matter as much as others."""
 
 
