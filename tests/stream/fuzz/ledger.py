@@ -15,7 +15,8 @@ from records.log import LogRecord, Partition
 from records.view import VIEW_TYPE
 from storage.historian_classes import HistoryClass
 from storage.recorder import Recorder
-from tests.stream.fuzz.targets import TARGETS, Account
+from tests.stream.fuzz.target import Account
+from tests.stream.fuzz.targets import TARGETS
 
 __all__ = ["Ledger", "fuzzed", "portion_of", "quiet"]
 
