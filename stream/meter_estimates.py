@@ -235,10 +235,11 @@ class MeterEstimateStage:
             until = self._clock.day(until)[1]
         return until
 
-    def _incomplete(self, state: MeterEstimateState, table: MeterTable, since: int) -> set[str]:
-        """Return meters of a table that miss a period of ``[since, state.due)``."""
+    def _incomplete(
+        self, state: MeterEstimateState, table: MeterTable, names: Sequence[str], since: int
+    ) -> set[str]:
+        """Return those of some meters of a table that miss a period of ``[since, state.due)``."""
         starts = table.first + table.period * np.arange(len(table.slot))
-        names = self._alike(state)[table.period, table.first % table.period]
         places = np.array([state.versions.place(name) for name in names], np.int64)
         _, first, last = np.array([state.heard[name] for name in names], np.int64).T
         absent = np.isnan(table.net_mwh[:, places]) & (starts >= since)[:, None]
@@ -265,7 +266,7 @@ class MeterEstimateStage:
             first = max(first, begin + (phase - begin) % period)
             table = MeterTable.of(state.versions, self._clock, period, first, state.due)
             if state.due > since:
-                concerned |= self._incomplete(state, table, since)
+                concerned |= self._incomplete(state, table, names, since)
             for meter in sorted(concerned):
                 yield from self._reviewed(state, table, meter, findings)
 
