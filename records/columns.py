@@ -146,7 +146,7 @@ def whole_numbers(metadata: Mapping[str, Any], *names: str) -> list[int]:
     found = []
     for name in names:
         number = metadata.get(name)
-        if not isinstance(number, int) or abs(number) >= 2**63:
+        if type(number) is not int or abs(number) >= 2**63:
             raise RecordError(Reason.SCHEMA_MISMATCH, f"metadata {name!r} is {number!r}"[:200])
         found.append(number)
     return found
@@ -166,7 +166,10 @@ def _object(raw_meta: bytes | None) -> dict[str, Any]:
 def _lenient(raw_meta: bytes) -> Any:
     """Read what Python's own reader takes beyond the letter of JSON, which is slower."""
     try:
-        return json.loads(raw_meta)
+        tree = json.loads(raw_meta)
+        # Half a surrogate pair, escaped, is read into a text that no one can write again.
+        json.dumps(tree, ensure_ascii=False).encode()
+        return tree
     except (ValueError, OverflowError, RecursionError) as error:
         raise _undecodable(error) from error
 

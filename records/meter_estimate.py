@@ -142,7 +142,7 @@ def decode_estimate(value: bytes) -> MeterEstimate:
         raise RecordError(Reason.OVERSIZED, f"{len(value)} bytes, at most {_MAX_BYTES}")
     try:
         estimate = _DECODER.decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(Reason.UNDECODABLE, str(error)[:200]) from error
     if not len(estimate.start) == len(estimate.energy_mwh) == len(estimate.revision) > 0:
         raise RecordError(Reason.SCHEMA_MISMATCH, f"{estimate.meter}: columns differ in length")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
+import pyarrow as pa
 
 from records.deadletter import DEAD_LETTER_TYPE
 from records.envelope import known_at
-from records.errors import RecordError
+from records.errors import Reason, RecordError
 from records.finding import FINDING_TYPE
 from records.forecast import FORECAST_TYPE
 from records.log import LogRecord
@@ -25,12 +26,26 @@ from records.window import WINDOW_TYPE
 from storage import filing_products as products
 from storage import filing_raw as raw
 from storage.filing_raw import Filed
+from storage.historian_classes import CLASSES
 
 __all__ = ["RECORDED_TOPICS", "file_record"]
 
 
 RECORDED_TOPICS = tuple(name for name in CATALOGUE if name != "window.rebuilt.v1")
 """Catalogue names of the topics that are kept; windows made again are where they arrive."""
+
+_UNREADABLE = (
+    RecordError, msgspec.MsgspecError, ValueError, KeyError, OverflowError, RecursionError,
+)  # fmt: skip
+_SIZES = {
+    kept_as: {
+        field.name: 2 ** (field.type.bit_width - 1)
+        for field in kept.schema
+        if pa.types.is_signed_integer(field.type) or pa.types.is_timestamp(field.type)
+    }
+    for kept_as, kept in CLASSES.items()
+}
+"""Size that a number in a column stays below, by class."""
 
 _FILERS: dict[str, Callable[[LogRecord, int], list[Filed]]] = {
     METER_TYPE: lambda record, _: raw.meter_rows(record),
@@ -62,9 +77,19 @@ def file_record(record: LogRecord) -> list[Filed]:
         filer = _FILERS.get(kind)
         known = known_at(record.headers)
         rows = filer(record, record.append_time if known is None else known) if filer else []
-    except (RecordError, msgspec.MsgspecError, ValueError, KeyError):
+        for filed in rows:
+            _check_sizes(filed)
+    except _UNREADABLE:
         return [raw.whole_record(record, record.append_time)]
     topic = CATALOGUE.get(record.topic.split(".", 2)[-1])
     if filer is None or topic is None or topic.raw:
         return [raw.whole_record(record, record.append_time), *rows]
     return rows
+
+
+def _check_sizes(filed: Filed) -> None:
+    """Raise `RecordError` where a number that all rows share does not fit into its column."""
+    for name, most in _SIZES[filed.kept_as].items():
+        number = filed.columns.get(name)
+        if type(number) is int and abs(number) >= most:
+            raise RecordError(Reason.SCHEMA_MISMATCH, f"{name} is {number}"[:200])

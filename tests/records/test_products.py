@@ -132,7 +132,7 @@ def test_a_dead_letter_keeps_raw_bytes_origin_and_reason() -> None:
     assert sent.key == dead_letter_record("dead", record, error, source="area-2").key
 
 
-@pytest.mark.parametrize("start", [None, "60", 1.5, 2**70])
+@pytest.mark.parametrize("start", [None, "60", 1.5, True, 2**70])
 def test_metadata_that_are_no_whole_numbers_are_refused(start: object) -> None:
     with pytest.raises(RecordError, match="start"):
         whole_numbers({"start": start}, "start")

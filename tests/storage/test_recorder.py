@@ -1,5 +1,7 @@
 import json
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from records.deadletter import dead_letter_record
 from records.errors import Reason, RecordError
 from records.log import LogRecord, Partition
 from records.quality import Quality
+from records.state import decode_state
 from records.time import DAY, HOUR, MINUTE, format_time
 from records.topics import topic_name
 from storage.historian import Historian
@@ -184,6 +187,20 @@ def test_a_derived_record_that_cannot_be_read_is_kept_whole(record):
     other = LogRecord(made.WINDOWS, 0, 1, 5, b"!", b"", {})
     rows = record([odd, other], 'SELECT value FROM records ORDER BY "offset"')
     assert [row["value"] for row in rows] == [b"?", b"!"]
+
+
+def test_a_record_with_a_number_that_no_column_holds_is_kept_whole(record):
+    sound = logged(made.state(T0))
+    told = msgspec.structs.replace(decode_state(sound.value), iterations=2**40)
+    rows = record(
+        [
+            replace(sound, value=msgspec.msgpack.encode(told)),
+            logged(made.finding(10**30)),
+            logged(made.finding(T0), 1),
+        ],
+        'SELECT topic, "offset" o FROM records ORDER BY topic',
+    )
+    assert [tuple(row.values()) for row in rows] == [(made.FINDINGS, 0), (made.STATES, 0)]
 
 
 def test_flushing_nothing_writes_nothing(tmp_path):

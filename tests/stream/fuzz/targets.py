@@ -28,6 +28,7 @@ from tests.stream.fuzz.raw_targets import (
     meter_sound,
     tick_sound,
 )
+from tests.stream.fuzz.recorded_targets import RECORDED
 from tests.stream.fuzz.target import Target
 from tests.stream.fuzz.window_targets import (
     account_joined,
@@ -52,5 +53,6 @@ TARGETS: Mapping[str, Target] = {
         Target("window", window_sound, account_window, window_columns),
         Target("joined window", joined_sound, account_joined, window_columns),
         Target("state", state_sound, account_state, json=False),
+        *RECORDED,
     )
 }
