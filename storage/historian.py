@@ -38,6 +38,8 @@ class Historian:
         DuckDB's.
     """
 
+    as_received = ""
+
     def __init__(self, directory: Path, *, threads: int = 2) -> None:
         self._directory = directory
         # Nothing is ever fetched from the network, and times print in UTC.
@@ -46,10 +48,19 @@ class Historian:
         )
         self._db.execute("SET TimeZone = 'UTC'")
         self._db.execute("SET preserve_insertion_order = true")
+        self._db.execute("CREATE TEMP MACRO numbers(text) AS text::VARCHAR::DOUBLE[]")
 
     def manifest(self) -> Manifest:
         """Return what counts now."""
         return read_manifest(self._directory)
+
+    def next_offsets(self) -> dict[Partition, int]:
+        """Next offset to be recorded, by partition."""
+        return self.manifest().next_offsets()
+
+    def dates(self, kept_as: HistoryClass, start: int, end: int) -> list[str]:
+        """Dates (``YYYY-MM-DD``) of the files with valid times in ``[start, end)``, ns UTC."""
+        return sorted({entry.date for entry in self.manifest().of_class(kept_as, start, end)})
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """Run a query over one view a class, named after it (``windows``, ``scada``, ...).

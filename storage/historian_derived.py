@@ -18,21 +18,21 @@ from records.log import Outgoing
 from records.state import NetworkState, Removal, state_record
 from records.time import DAY, MINUTE
 from records.window import WindowBatch, window_record
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
+from storage.history_reader import HistoryReader
 
 __all__ = ["state_records", "window_records"]
 
 _NO_OFFSET = -1
 _WINDOWS = """
     SELECT *, epoch_ns(valid_time) AS start, epoch_ns(available_at) AS known FROM {name}
-    WHERE epoch_ns(available_at) >= ? AND epoch_ns(available_at) < ? AND "partition" >= 0
-      AND length_ns = ?
+    WHERE epoch_ns(available_at) >= $1 AND epoch_ns(available_at) < $2 AND "partition" >= 0
+      AND length_ns = $3
     ORDER BY "partition", "offset", series
 """
 _STATES = """
     SELECT *, epoch_ns(valid_time) AS time, epoch_ns(available_at) AS known FROM states
-    WHERE epoch_ns(available_at) >= ? AND epoch_ns(available_at) < ?
+    WHERE epoch_ns(available_at) >= $1 AND epoch_ns(available_at) < $2
     ORDER BY "offset"
 """
 _LATEST = 30 * DAY
@@ -40,7 +40,7 @@ _LATEST = 30 * DAY
 
 
 def window_records(
-    historian: Historian,
+    historian: HistoryReader,
     topic: str,
     start: int,
     end: int,
@@ -71,7 +71,7 @@ def window_records(
             yield _window(topic, rows.slice(first, past - first))
 
 
-def state_records(historian: Historian, topic: str, start: int, end: int) -> Iterator[Outgoing]:
+def state_records(historian: HistoryReader, topic: str, start: int, end: int) -> Iterator[Outgoing]:
     """Yield the network states that became known in ``[start, end)`` (ns UTC)."""
     for since in range(start, end, DAY):
         until = min(since + DAY, end)
@@ -100,7 +100,7 @@ def _window(topic: str, rows: pa.Table) -> Outgoing:
         energy_mwh=_floats(rows["energy_mwh"]),
         count=rows["count"].to_numpy(),
         imputed_share=_floats(rows["imputed_share"]),
-        quality=rows["quality"].to_numpy(),
+        quality=rows["quality"].to_numpy().astype(np.uint16),
     )
     return window_record(topic, batch, known)
 

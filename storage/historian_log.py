@@ -11,8 +11,8 @@ import numpy as np
 from records.log import LogRecord, OffsetOutOfRangeError, Partition
 from records.scada import ScadaFrame, frame_record
 from records.time import MINUTE
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
+from storage.history_reader import HistoryReader
 
 __all__ = ["HistorianLog"]
 
@@ -33,7 +33,7 @@ class HistorianLog:
         at or after `start` and ends after its last one before `end`.
     """
 
-    def __init__(self, historian: Historian, *, start: int = 0, end: int = 2**62) -> None:
+    def __init__(self, historian: HistoryReader, *, start: int = 0, end: int = 2**62) -> None:
         self._historian = historian
         self._bounds: dict[Partition, tuple[int, int]] = {}
         self._ready: dict[Partition, list[LogRecord]] = {}
@@ -41,8 +41,8 @@ class HistorianLog:
             HistoryClass.RECORDS,
             *_EVER,
             'SELECT topic, "partition", min("offset") AS first, max("offset") + 1 AS past '
-            "FROM records WHERE epoch_ns(event_time) >= ? AND epoch_ns(event_time) < ? "
-            "GROUP BY ALL",
+            "FROM records WHERE epoch_ns(event_time) >= $1 AND epoch_ns(event_time) < $2 "
+            'GROUP BY topic, "partition"',
             [start, end],
         )
         for row in table.to_pylist():
@@ -93,7 +93,7 @@ class HistorianLog:
             *_EVER,
             'SELECT "offset", epoch_ns(append_time) AS append_time, "key", headers, "value", '
             "source, sequence, scan_time, version FROM records "
-            'WHERE topic = ? AND "partition" = ? AND "offset" >= ? AND "offset" < ? '
+            'WHERE topic = $1 AND "partition" = $2 AND "offset" >= $3 AND "offset" < $4 '
             f'ORDER BY "offset" LIMIT {_AT_ONCE}',
             [partition.topic, partition.number, offset, end],
         ).to_pylist()

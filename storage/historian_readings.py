@@ -15,8 +15,8 @@ from records.log import Partition
 from records.meter import MeterDocument, MeterSeries
 from records.scada import ScadaFrame
 from records.time import DAY, MINUTE
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
+from storage.history_reader import HistoryReader
 
 __all__ = [
     "REACH",
@@ -34,7 +34,8 @@ _FRAMES = """
     FROM scada
     WHERE topic = $1 AND "partition" = $2 AND "offset" <= $3
       AND epoch_ns(valid_time) >= $4 AND epoch_ns(valid_time) < $5
-      AND point IN (SELECT unnest($6::UINTEGER[]))
+      AND point IN (SELECT unnest($6::BIGINT[]))
+    {as_received}
 """
 _SCANS = """
     SELECT DISTINCT scan_time FROM records
@@ -58,15 +59,19 @@ _DOCUMENTS = """
     ORDER BY "offset", meter, start
 """
 _REVISIONS = """
-    SELECT series::VARCHAR AS series, epoch_ns(valid_time) AS start, version, value, q95,
-      minimum, maximum, energy_mwh, count, imputed_share, quality
-    FROM {name}
-    WHERE "partition" = $1 AND length_ns = $2
-      AND epoch_ns(valid_time) >= $3 AND epoch_ns(valid_time) < $4
-      AND coalesce(input_offset, -1) < $5
-      AND series IN (SELECT unnest($6::VARCHAR[]))
-    QUALIFY row_number() OVER (
-      PARTITION BY series, valid_time ORDER BY version DESC, "offset" DESC) = 1
+    SELECT series, start, version, value, q95, minimum, maximum, energy_mwh, count,
+      imputed_share, quality
+    FROM (
+      SELECT series::VARCHAR AS series, epoch_ns(valid_time) AS start, version, value, q95,
+        minimum, maximum, energy_mwh, count, imputed_share, quality, row_number() OVER (
+          PARTITION BY series, valid_time ORDER BY version DESC, "offset" DESC) AS nth
+      FROM {name}
+      WHERE "partition" = $1 AND length_ns = $2
+        AND epoch_ns(valid_time) >= $3 AND epoch_ns(valid_time) < $4
+        AND coalesce(input_offset, -1) < $5
+        AND series IN (SELECT unnest($6::VARCHAR[]))
+    ) AS kept
+    WHERE nth = 1
     ORDER BY start, series
 """
 
@@ -92,7 +97,7 @@ class FrameQuery:
 
 
 def raw_frames(
-    historian: Historian, query: FrameQuery, points: npt.NDArray[np.uint32]
+    historian: HistoryReader, query: FrameQuery, points: npt.NDArray[np.uint32]
 ) -> Iterator[tuple[ScadaFrame, int]]:
     """Yield the readings of some points frame by frame, each with its append time (ns UTC).
 
@@ -105,7 +110,7 @@ def raw_frames(
         HistoryClass.SCADA,
         start,
         end,
-        _FRAMES,
+        _FRAMES.format(as_received=historian.as_received),
         [query.place.topic, query.place.number, query.past, start, end, points.tolist()],
     )
     # Files keep the order in which rows were received; records may be out of order after a merge.
@@ -124,16 +129,16 @@ def raw_frames(
                 0,
                 scan_time,
                 int(version[first]),
-                point[inside],
+                point[inside].astype(np.uint32, copy=False),
                 value[inside],
-                quality[inside],
+                quality[inside].astype(np.uint16, copy=False),
                 offset_ms[inside],
             ),
             int(appended[first]),
         )
 
 
-def scan_times(historian: Historian, query: FrameQuery) -> list[int]:
+def scan_times(historian: HistoryReader, query: FrameQuery) -> list[int]:
     """Times of the scans that came, whatever was in them, ns UTC, ascending."""
     rows = historian.sql_within(
         HistoryClass.RECORDS,
@@ -147,7 +152,7 @@ def scan_times(historian: Historian, query: FrameQuery) -> list[int]:
 
 
 def meter_documents(
-    historian: Historian, area: int, meters: Sequence[str], period: tuple[int, int], past: int
+    historian: HistoryReader, area: int, meters: Sequence[str], period: tuple[int, int], past: int
 ) -> Iterator[tuple[MeterDocument, int]]:
     """Yield the documents with readings of some meters and periods, whole, in order of the log.
 
@@ -204,7 +209,7 @@ def meter_documents(
 
 
 def last_revisions(
-    historian: Historian,
+    historian: HistoryReader,
     kept_as: HistoryClass,
     area: int,
     length: int,
@@ -241,7 +246,7 @@ def last_revisions(
 
 
 def was_recorded(
-    historian: Historian, kept_as: HistoryClass, area: int, start: int, input_offset: int
+    historian: HistoryReader, kept_as: HistoryClass, area: int, start: int, input_offset: int
 ) -> bool:
     """Whether an area's window at `start` (ns UTC), made of one input record, is kept."""
     rows = historian.sql_within(

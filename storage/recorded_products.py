@@ -6,37 +6,43 @@ import msgspec
 import pyarrow as pa
 
 from records.time import DAY
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
+from storage.history_reader import HistoryReader
 
 __all__ = ["forecast_values", "interval_values", "model_versions"]
 
 # A stage that does its work again after a crash appends the same record again: the last counts.
 _INTERVALS = """
-    SELECT series::VARCHAR AS series, length_ns AS length, epoch_ns(valid_time) AS valid_time,
-      0::BIGINT AS issue_time, version AS revision, -1.0::DOUBLE AS quantile, value
-    FROM {name}
-    WHERE epoch_ns(valid_time) >= ? AND epoch_ns(valid_time) < ? AND epoch_ns(available_at) <= ?
-    QUALIFY row_number() OVER (
-      PARTITION BY series, length_ns, valid_time, version ORDER BY "offset" DESC) = 1
+    SELECT series, length, start AS valid_time, 0::BIGINT AS issue_time, revision,
+      CAST(-1 AS DOUBLE PRECISION) AS quantile, value
+    FROM (
+      SELECT series::VARCHAR AS series, length_ns AS length, epoch_ns(valid_time) AS start,
+        version AS revision, value, row_number() OVER (
+          PARTITION BY series, length_ns, valid_time, version ORDER BY "offset" DESC) AS nth
+      FROM {name}
+      WHERE epoch_ns(valid_time) >= $1 AND epoch_ns(valid_time) < $2
+        AND epoch_ns(available_at) <= $3
+    ) AS kept
+    WHERE nth = 1
 """
 _FORECASTS = """
-    SELECT series, length, valid_time, issue_time, revision,
-      unnest([-1.0::DOUBLE] || probabilities) AS quantile, unnest([value] || quantiles) AS value
+    SELECT series, length, start AS valid_time, issue_time, revision,
+      unnest(ARRAY[CAST(-1 AS DOUBLE PRECISION)] || numbers(probabilities)) AS quantile,
+      unnest(ARRAY[value] || quantiles) AS value
     FROM (
-      SELECT series::VARCHAR AS series, length_ns AS length, epoch_ns(valid_time) AS valid_time,
+      SELECT series::VARCHAR AS series, length_ns AS length, epoch_ns(valid_time) AS start,
         epoch_ns(available_at) AS issue_time, version AS revision, value, quantiles,
-        probabilities::VARCHAR::DOUBLE[] AS probabilities
+        probabilities, row_number() OVER (
+          PARTITION BY series, "level", valid_time, available_at ORDER BY "offset" DESC) AS nth
       FROM forecasts
-      WHERE epoch_ns(available_at) >= ? AND epoch_ns(available_at) < ?
-      QUALIFY row_number() OVER (
-        PARTITION BY series, "level", valid_time, available_at ORDER BY "offset" DESC) = 1
-    )
+      WHERE epoch_ns(available_at) >= $1 AND epoch_ns(available_at) < $2
+    ) AS kept
+    WHERE nth = 1
 """
 
 
 def interval_values(
-    historian: Historian, kept_as: HistoryClass, start: int, end: int, known_by: int
+    historian: HistoryReader, kept_as: HistoryClass, start: int, end: int, known_by: int
 ) -> pa.Table:
     """Means of windows or metered intervals, every revision a row.
 
@@ -58,7 +64,7 @@ def interval_values(
     return historian.sql_within(kept_as, start, end, query, [start, end, known_by])
 
 
-def forecast_values(historian: Historian, start: int, end: int, horizon: int) -> pa.Table:
+def forecast_values(historian: HistoryReader, start: int, end: int, horizon: int) -> pa.Table:
     """Means and quantiles of the forecasts issued in ``[start, end)`` (ns UTC).
 
     Parameters
@@ -77,14 +83,14 @@ def forecast_values(historian: Historian, start: int, end: int, horizon: int) ->
     )
 
 
-def model_versions(historian: Historian, start: int, end: int) -> frozenset[str]:
+def model_versions(historian: HistoryReader, start: int, end: int) -> frozenset[str]:
     """Versions of the models behind the forecasts issued in ``[start, end)`` (ns UTC)."""
     found = historian.sql_within(
         HistoryClass.FORECASTS,
         start,
         2**62,
         "SELECT DISTINCT model_versions::VARCHAR AS versions FROM forecasts "
-        "WHERE epoch_ns(available_at) >= ? AND epoch_ns(available_at) < ?",
+        "WHERE epoch_ns(available_at) >= $1 AND epoch_ns(available_at) < $2",
         [start, end],
     )
     return frozenset(

@@ -18,7 +18,6 @@ from records.log import Outgoing, Partition
 from records.points import PointRegister
 from records.topics import topic_name
 from records.window import window_record
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
 from storage.historian_readings import (
     FrameQuery,
@@ -27,6 +26,7 @@ from storage.historian_readings import (
     raw_frames,
     scan_times,
 )
+from storage.history_reader import HistoryReader
 from stream.area import AreaSettings
 from stream.fold import Aggregates
 from stream.meter_rebuild import rebuilt_intervals
@@ -63,7 +63,7 @@ class Rebuilder:
 
     def __init__(
         self,
-        historian: Historian,
+        historian: HistoryReader,
         namespace: str,
         register: PointRegister,
         settings: AreaSettings | None = None,
@@ -185,7 +185,7 @@ def _recorded_window(rows: pa.Table) -> RecordedWindows:
         np.asarray(rows[name].to_numpy(), np.float64)
         for name in ("value", "q95", "minimum", "maximum", "energy_mwh", "imputed_share")
     )
-    count, quality = rows["count"].to_numpy(), rows["quality"].to_numpy()
+    count, quality = rows["count"].to_numpy(), rows["quality"].to_numpy().astype(np.uint16)
     numbers = Aggregates(mean, q95, minimum, maximum, energy, count, share, quality)
     series = np.array(rows["series"].to_pylist(), object)
     return RecordedWindows(series, rows["version"].to_numpy(), numbers)

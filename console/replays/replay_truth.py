@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
+from storage.history_reader import HistoryReader
 from stream.forecast_plan import ForecastPlan
 from stream.series_history import SeriesHistory
 
@@ -19,7 +19,7 @@ _MOST_IMPUTED = 0.5
 
 
 def replay_truth(
-    historian: Historian, plan: ForecastPlan, start: int, end: int
+    historian: HistoryReader, plan: ForecastPlan, start: int, end: int
 ) -> tuple[int, npt.NDArray[np.float64]]:
     """Step means of every node by what was known at the end of the replay.
 
@@ -52,7 +52,7 @@ def replay_truth(
     return first, plan.hierarchy.aggregate(values.T).T
 
 
-def _losses(historian: Historian, start: int, end: int) -> list[tuple[int, dict[str, float]]]:
+def _losses(historian: HistoryReader, start: int, end: int) -> list[tuple[int, dict[str, float]]]:
     """Losses of the areas, MW by area, at every valid state of ``(start, end]``, in order."""
     states = historian.as_of(HistoryClass.STATES, start + 1, end + 1)
     times = states["valid_time"].cast(pa.int64()).to_pylist()

@@ -11,9 +11,9 @@ import pyarrow as pa
 from ingest.twin.history import History
 from records.time import DAY, HOUR
 from records.weather import WeatherQuantity
-from storage.historian import Historian
 from storage.historian_classes import CLASSES, HistoryClass
-from storage.historian_writer import HistorianWriter
+from storage.history_reader import HistoryReader
+from storage.recorder import HistoryWriter
 from stream.forecast_plan import ForecastPlan, TrainingSet
 
 __all__ = ["keep_history", "training_set"]
@@ -21,7 +21,7 @@ __all__ = ["keep_history", "training_set"]
 _BEFORE_THE_LOG = -1
 
 
-def keep_history(history: History, writer: HistorianWriter, recorded_at: int) -> int:
+def keep_history(history: History, writer: HistoryWriter, recorded_at: int) -> int:
     """Commit loads and losses as metered intervals, and temperatures as observations.
 
     Returns
@@ -48,7 +48,7 @@ def keep_history(history: History, writer: HistorianWriter, recorded_at: int) ->
     return kept
 
 
-def training_set(historian: Historian, plan: ForecastPlan, start: int, end: int) -> TrainingSet:
+def training_set(historian: HistoryReader, plan: ForecastPlan, start: int, end: int) -> TrainingSet:
     """Read what was known at `end` of the steps in ``[start, end)`` (ns UTC)."""
     _, loads = historian.matrix(
         plan.leaves, start, end, plan.step, as_of=end, source=HistoryClass.METER_INTERVALS
@@ -61,20 +61,24 @@ def training_set(historian: Historian, plan: ForecastPlan, start: int, end: int)
         start,
         end,
         """
-        SELECT series, epoch_ns(valid_time) AS valid_time, value FROM weather
-        WHERE epoch_ns(valid_time) >= ? AND epoch_ns(valid_time) < ?
-          AND epoch_ns(available_at) <= ? AND issue_time IS NULL AND quantity = ?
-        QUALIFY row_number() OVER (
-          PARTITION BY series, valid_time ORDER BY version DESC, available_at DESC, "offset" DESC
-        ) = 1
-        ORDER BY series, valid_time
+        SELECT series, start, value
+        FROM (
+          SELECT series::VARCHAR AS series, epoch_ns(valid_time) AS start, value,
+            row_number() OVER (PARTITION BY series, valid_time
+              ORDER BY version DESC, available_at DESC, "offset" DESC) AS nth
+          FROM weather
+          WHERE epoch_ns(valid_time) >= $1 AND epoch_ns(valid_time) < $2
+            AND epoch_ns(available_at) <= $2 AND issue_time IS NULL AND quantity = $3
+        ) AS observed
+        WHERE nth = 1
+        ORDER BY series, start
         """,
-        [start, end, end, WeatherQuantity.TEMPERATURE.value],
+        [start, end, WeatherQuantity.TEMPERATURE.value],
     )
     column = {name: place for place, name in enumerate(plan.stations)}
     place = np.array([column.get(name, -1) for name in observed["series"].to_pylist()], np.int64)
     used = place >= 0
-    step = (observed["valid_time"].to_numpy()[used] - start) // plan.step
+    step = (observed["start"].to_numpy()[used] - start) // plan.step
     temperatures[step, place[used]] = observed["value"].to_numpy()[used]
     return TrainingSet(start, np.ascontiguousarray(loads.T), temperatures)
 

@@ -26,14 +26,19 @@ app = typer.Typer(no_args_is_help=True, help="Metered energy that was estimated.
 
 _FOREVER = 2**62
 _QUERY = """
-    SELECT meter, series, epoch_ns(valid_time) AS start, length_ns, version AS revision,
-           energy_mwh, method, reason, approved_by, inputs, epoch_ns(available_at) AS known
-    FROM meter_estimates
-    WHERE meter = ? AND epoch_ns(valid_time) >= ? AND epoch_ns(valid_time) < ?
-      AND epoch_ns(available_at) <= ?
-    QUALIFY row_number() OVER (
-      PARTITION BY valid_time, version ORDER BY recorded_at, "offset") = 1
-    ORDER BY valid_time, version
+    SELECT meter, series, start, length_ns, revision, energy_mwh, method, reason, approved_by,
+      inputs, known
+    FROM (
+      SELECT meter, series, epoch_ns(valid_time) AS start, length_ns, version AS revision,
+        energy_mwh, method, reason, approved_by, inputs, epoch_ns(available_at) AS known,
+        row_number() OVER (
+          PARTITION BY valid_time, version ORDER BY recorded_at, "offset") AS nth
+      FROM meter_estimates
+      WHERE meter = $1 AND epoch_ns(valid_time) >= $2 AND epoch_ns(valid_time) < $3
+        AND epoch_ns(available_at) <= $4
+    ) AS kept
+    WHERE nth = 1
+    ORDER BY start, revision
 """
 
 

@@ -7,6 +7,7 @@ import pytest
 import redis
 
 from storage.redis_server import RedisServer
+from tests.storage.postgresql_server import PostgresqlServer
 
 _serial = itertools.count()
 
@@ -14,6 +15,13 @@ _serial = itertools.count()
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory):
     with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def database():
+    """Address of a PostgreSQL that all tests of the session share."""
+    with PostgresqlServer() as server:
         yield server.url
 
 

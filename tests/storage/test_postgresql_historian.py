@@ -1,18 +1,13 @@
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 
 import pytest
 
 from records.log import Partition
 from records.time import DAY
 from storage.historian_classes import HistoryClass
-from storage.postgresql_historian import PostgresqlHistorian, PostgresqlHistorianWriter
+from storage.postgresql_historian import PostgresqlHistorian
+from storage.postgresql_writer import PostgresqlHistorianWriter
 from storage.recorder import Recorder
 from storage.writer_lock import WriterLockedError
 from tests.storage import history_records as made
@@ -20,39 +15,6 @@ from tests.storage.historian_contract import HistorianContract, all_logged
 from tests.storage.history_records import T0
 
 pytestmark = pytest.mark.broker
-
-
-def server_programs() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    on_path = shutil.which("initdb")
-    return found[-1].parent if found else Path(on_path).parent if on_path else None
-
-
-@pytest.fixture(scope="session")
-def database():
-    """A PostgreSQL server of its own behind a socket, thrown away at the end."""
-    programs = server_programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    directory = Path(tempfile.mkdtemp(prefix="gridcast-postgresql-"))
-    as_user = {}
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        user = pwd.getpwnam("postgres")
-        os.chown(directory, user.pw_uid, user.pw_gid)
-        as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-
-    def run(program, *arguments):
-        subprocess.run(
-            [programs / program, "-D", directory / "data", *arguments],
-            check=True, cwd=directory, stdout=subprocess.DEVNULL, **as_user,
-        )  # fmt: skip
-
-    run("initdb", "-U", "gridcast", "--auth=trust", "-E", "UTF8", "--no-sync")
-    options = f"-c listen_addresses= -c unix_socket_directories={directory} -c fsync=off"
-    run("pg_ctl", "-w", "-l", directory / "log", "-o", options, "start")
-    yield f"postgresql:///postgres?host={directory}&user=gridcast"
-    run("pg_ctl", "-m", "immediate", "stop")
-    shutil.rmtree(directory)
 
 
 _serial = count()
