@@ -29,6 +29,7 @@ from stream.forecast_run import to_run
 from stream.forecaster import Advance, Forecaster
 from stream.join import Cut, CutJoin, JoinState, Share
 from stream.stage import Issued, Outcome, Scope
+from stream.watermark import TimeBounds
 
 __all__ = ["ForecastStage", "ForecastState"]
 
@@ -53,13 +54,22 @@ class ForecastStage:
         What to forecast.
     training
         The past before the first record; only used where no checkpoint is loaded.
+    bounds
+        Which times of ticks and of weather are believed.
     """
 
     name = "forecast"
     scope = Scope.ALL
 
-    def __init__(self, namespace: str, plan: ForecastPlan, training: TrainingSet) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        plan: ForecastPlan,
+        training: TrainingSet,
+        bounds: TimeBounds | None = None,
+    ) -> None:
         self._plan = plan
+        self._bounds = bounds or TimeBounds()
         self._training = training
         self._join = CutJoin(plan.step)
         self._windows = topic_name(namespace, plan.source)
@@ -98,9 +108,14 @@ class ForecastStage:
     def _share(self, record: LogRecord) -> tuple[Share | None, int | None]:
         kind = event_type(record.headers)
         if kind == TICK_TYPE:
-            return None, decode_tick(record.value).time
+            time = decode_tick(record.value).time
+            self._bounds.check(time, record.append_time)
+            return None, time
         if kind == WEATHER_TYPE:
-            decode_weather(record)
+            weather = decode_weather(record)
+            # One issued too early, by a wrong clock, would outrank all forecasts until then.
+            known = weather.available_at if weather.issue_time is None else weather.issue_time
+            self._bounds.check(known, record.append_time)
         elif kind == WINDOW_TYPE:
             decode_window(record.value)
         elif kind == STATE_TYPE:

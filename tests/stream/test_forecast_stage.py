@@ -8,12 +8,14 @@ import pytest
 
 from forecasting.calendar import Calendar
 from forecasting.hierarchy import Hierarchy
+from records.deadletter import decode_dead_letter
+from records.errors import Reason
 from records.finding import decode_findings
 from records.log import LogRecord, Outgoing, Partition
 from records.rupture import decode_ruptures
 from records.snapshot import pack, unpack
 from records.tick import tick_record
-from records.time import DAY, HOUR, parse_time
+from records.time import DAY, HOUR, MINUTE, parse_time
 from records.topics import topic_name
 from records.weather import WeatherQuantity, WeatherRecord, weather_record
 from records.window import WindowBatch, window_record
@@ -24,6 +26,7 @@ from stream.stage import Issued, Outcome
 START = parse_time("2024-01-01T00:00:00Z")
 N_PAST = 150 * 24
 NOW = START + N_PAST * HOUR
+AFTER_ALL = NOW + 1000 * DAY
 TREE = Hierarchy(
     ("total", "north", "south"), ("total", "zone", "zone"), (None, "total", "total"), version="7"
 )
@@ -94,12 +97,16 @@ def weather_hour(hour: int) -> list[Outgoing]:
     return [weather_record(WEATHER, told, "test"), tick]
 
 
+def logged(out: Outgoing, offset: int, append_time: int = AFTER_ALL) -> LogRecord:
+    return LogRecord(out.topic, out.partition, offset, append_time, out.value, out.key, out.headers)
+
+
 def run(
     forecasting: ForecastStage, state: ForecastState, sent: list[Outgoing]
 ) -> tuple[ForecastState, list[Outcome]]:
     outcomes: list[Outcome] = []
     for offset, out in enumerate(sent):
-        record = LogRecord(out.topic, out.partition, offset, 0, out.value, out.key, out.headers)
+        record = logged(out, offset)
         state, found = forecasting.step(state, record)
         outcomes += found
     return state, outcomes
@@ -310,6 +317,30 @@ def test_a_record_that_cannot_be_read_is_a_dead_letter(fresh: Fresh) -> None:
     _, outcomes = forecasting.step(state, record)
     assert isinstance(outcomes[0], Outgoing)
     assert outcomes[0].topic.endswith("dead-letter.v1")
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["forecast", "tick"])
+def test_weather_told_ahead_of_the_clock_is_a_dead_letter_and_moves_nothing(
+    fresh: Fresh, which: int
+) -> None:
+    forecasting, state = fresh
+    snapshot = pack(forecasting.dump(state))
+    ahead = weather_hour(N_PAST + 1 + 24 * 365)[which]
+    state, outcomes = forecasting.step(state, logged(ahead, 0, append_time=NOW + HOUR))
+    assert isinstance(outcomes[0], Outgoing)
+    letter = decode_dead_letter(outcomes[0].value)
+    assert letter.reason == Reason.TIME_OUT_OF_BOUNDS
+    assert pack(forecasting.dump(state)) == snapshot
+
+
+def test_a_tick_a_minute_ahead_of_the_clock_is_believed(fresh: Fresh) -> None:
+    forecasting, state = fresh
+    tick = weather_hour(N_PAST + 1)[1]
+    append_time = NOW + 2 * HOUR - MINUTE
+    _, outcomes = forecasting.step(state, logged(tick, 0, append_time))
+    assert outcomes == []
+    _, outcomes = forecasting.step(state, logged(tick, 0, append_time - 1))
+    assert len(outcomes) == 1
 
 
 def test_pygam_and_statsmodels_serve_the_same_pipeline() -> None:
