@@ -1,18 +1,21 @@
 """Frames of 1,000 points for the benchmark over Kafka, and the process that produces them.
 
-    python benchmarks/_kafka_frames.py RUN_FILE COUNT AHEAD
+    python benchmarks/_kafka_frames.py RUN_FILE FRAMES COUNT AHEAD
 
-Encodes COUNT frames an area, says so, waits for a line on its input, and appends them through the
-gateway's own writer: never more than AHEAD frames before the views that came of them, so that
-what it measures goes on for as long as one likes; all at once where AHEAD is 0.
+Says that it is there, waits for a line on its input, and appends the first COUNT frames of the
+file FRAMES through the gateway's own writer: never more than AHEAD before the views that came of
+them; all at once where AHEAD is 0.
 """
 
+import mmap
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -28,12 +31,14 @@ from records.time import SECOND
 from records.topics import topic_name
 from storage.kafka_log_reader import KafkaLogReader
 
-__all__ = ["POINTS", "write_network"]
+__all__ = ["POINTS", "write_frames", "write_network"]
 
 POINTS = 1000
 _PERIOD = 30 * SECOND
 _SLICE = 16
 _LOOK_S = 0.02
+_BODY = msgspec.msgpack.Encoder()
+_FRAME = msgspec.msgpack.Decoder(tuple[int, bytes, bytes, dict[str, str]])
 
 
 def write_network(run: RunFile, areas: int) -> int:
@@ -74,6 +79,29 @@ def _dealt(counts: npt.NDArray[np.int64], areas: int) -> list[int]:
     return dealt
 
 
+def write_frames(run: RunFile, count: int, path: Path) -> None:
+    """Encode so many frames an area into a file, for all runs over the same network.
+
+    Each is its length in four bytes, then partition, value, key and headers as msgpack.
+    """
+    with path.open("wb") as file:
+        for frame in _frames(run, count):
+            body = _BODY.encode((frame.partition, frame.value, frame.key, dict(frame.headers)))
+            file.write(len(body).to_bytes(4, "little"))
+            file.write(body)
+
+
+def _read_frames(path: Path, topic: str) -> Iterator[Outgoing]:
+    """The frames of a file, as they are asked for."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = 0
+        while at < len(data):
+            end = at + 4 + int.from_bytes(data[at : at + 4], "little")
+            partition, value, key, headers = _FRAME.decode(data[at + 4 : end])
+            yield Outgoing(topic, partition, value, key, headers)
+            at = end
+
+
 def _frames(run: RunFile, count: int) -> Iterator[Outgoing]:
     """Frames of all areas in turn: values that drift and carry noise, and jittered times."""
     points: dict[int, list[Point]] = {}
@@ -102,29 +130,30 @@ def _frames(run: RunFile, count: int) -> Iterator[Outgoing]:
             yield frame_record(topic, frame)
 
 
-def _produce(run: RunFile, count: int, ahead: int) -> None:
-    frames = list(_frames(run, count))
+def _produce(run: RunFile, path: Path, count: int, ahead: int) -> None:
+    frames = _read_frames(path, topic_name(run.settings.namespace, "scada.frame.v1"))
     writer = open_writer(run.settings)
     connection = kafka_connection(run.settings)
     assert connection is not None
     views = topic_name(run.settings.namespace, "scada.view.v1")
-    places = [Partition(views, area) for area in sorted({frame.partition for frame in frames})]
     print("ready", flush=True)
     sys.stdin.readline()
-    seen, look = 0, 0.0
+    sent, seen, look = 0, 0, 0.0
     with KafkaLogReader(connection) as reader:
-        for sent in range(0, len(frames), _SLICE):
+        places = [Partition(views, number) for number in reader.partitions(views)]
+        while some := list(islice(frames, min(_SLICE, count - sent))):
             while ahead and sent - seen > ahead - _SLICE:
                 if time.monotonic() < look:
                     time.sleep(_LOOK_S / 4)
                     continue
                 seen = sum(reader.end_offset(place) for place in places)
                 look = time.monotonic() + _LOOK_S
-            writer.append(frames[sent : sent + _SLICE])
+            writer.append(some)
+            sent += len(some)
     writer.close()
     print("done", flush=True)
     sys.stdin.readline()
 
 
 if __name__ == "__main__":
-    _produce(read_run(Path(sys.argv[1])), int(sys.argv[2]), int(sys.argv[3]))
+    _produce(read_run(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
