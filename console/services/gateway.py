@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 
 import structlog
 
@@ -16,6 +17,7 @@ from console.services.scenario import twin_of
 from ingest.gateway import Gateway, GatewayReport
 from ingest.network_files import read_case
 from records.envelope import watermark_of
+from records.errors import RecordError
 from records.log import LogReader, Partition
 from records.tick import TICK_TYPE, decode_tick
 from records.time import HOUR
@@ -103,5 +105,7 @@ class ForecastBound:
         """Event time (ns UTC) up to which may be sent now."""
         end = self._reader.end_offset(self._forecasts)
         for record in self._reader.read(self._forecasts, max(0, end - 1), 1):
-            self._reached = max(self._reached, watermark_of(record.headers) or 0)
+            # One that cannot be read holds nothing back longer than the next forecast.
+            with suppress(RecordError):
+                self._reached = max(self._reached, watermark_of(record.headers) or 0)
         return self._reached + self._lead

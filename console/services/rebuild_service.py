@@ -277,10 +277,13 @@ def first_made_of(reader: LogReader, place: Partition, input_offset: int) -> int
 
 
 def _made_of(record: LogRecord) -> int | None:
-    """Input offset of a window batch, None for one that was made again."""
-    if watermark_of(record.headers) is None:
+    """Input offset of a window batch, None for one that was made again or cannot be read."""
+    try:
+        if watermark_of(record.headers) is None:
+            return None
+        return decode_window(record.value).input_offset
+    except RecordError:
         return None
-    return decode_window(record.value).input_offset
 
 
 def _answer_of(made: Outgoing) -> _Answer:

@@ -14,6 +14,7 @@ from console.redis_access import open_redis
 from console.services.heartbeat import Pulse
 from console.services.run_file import RunFile
 from records.envelope import watermark_of
+from records.errors import RecordError
 from records.log import (
     LogReader,
     LogRecord,
@@ -137,8 +138,16 @@ def take_available(
             records = _read(reader, where, offset)
             if records:
                 taken += recorder.take(records)
-                reached = max(
-                    (t for t in (reached, watermark_of(records[-1].headers)) if t is not None),
-                    default=None,
-                )
+                told = (reached, _watermark(records[-1]))
+                reached = max((t for t in told if t is not None), default=None)
     return taken, reached
+
+
+def _watermark(record: LogRecord) -> int | None:
+    """The watermark of a record; one that cannot be read is told, for the record is kept whole."""
+    try:
+        return watermark_of(record.headers)
+    except RecordError as error:
+        _logger.warning("watermark_not_readable", topic=record.topic, partition=record.partition,
+                        offset=record.offset, error=str(error))  # fmt: skip
+        return None
