@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import random
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from redis import Redis
@@ -36,16 +32,13 @@ from tests.system.kafka_proof.products import (
 from tests.system.kafka_proof.sent import RememberingWriter, compare_raw
 from tests.system.kafka_proof.servers import ForgetfulRedis, SmallDisk
 from tests.system.kafka_proof.services import Services
+from tests.system.kafka_proof.told import Told
 
 __all__ = ["prove"]
 
 _ROOT = Path(__file__).resolve().parents[3]
 _OUTAGE_S = 2.0
 _FULL_S = 40.0
-_TOLD = (
-    "no_room_for_checkpoint", "no_room_for_history", "not_in_redis", "redis_filled_from_the_log",
-    "log_does_not_answer", "partitions_assigned",
-)  # fmt: skip
 
 
 class _Proof:
@@ -55,6 +48,7 @@ class _Proof:
         self.kafka = LocalKafka(directory / "kafka")
         self.redis = ForgetfulRedis(directory / "redis")
         self.other_redis = ForgetfulRedis(directory / "redis-undisturbed")
+        self.told = Told(directory / "logs")
         self.disk = SmallDisk(directory / "run", plan.disk_mb)
         # Children get a signal when the thread that started them ends, so the broker is started
         # and stopped by one that lasts.
@@ -112,13 +106,22 @@ class _Proof:
     def _wait_for_workers(self) -> None:
         """Wait until every stage has its partitions: a run begins with all at work."""
         end = time.monotonic() + self.plan.patience_s
-        while self._events()["partitions_assigned"] < len(self.plan.stages):
+        while self.told.events()["partitions_assigned"] < len(self.plan.stages) or not (
+            self._dealt_out()
+        ):
             assert time.monotonic() < end, self.services.tail()
             self.services.look()
             self.stop.wait(0.2)
 
+    def _dealt_out(self) -> bool:
+        return "area" not in self.plan.stages or self.told.dealt_out(self.workers, self.plan.areas)
+
     def _send(self, batches: list[Batch], writer: RememberingWriter) -> None:
-        """Send over the time planned, and disturb meanwhile."""
+        """Send over the time planned, and disturb meanwhile.
+
+        Once a worker has joined or was lost, nothing further happens before the areas are dealt
+        out to those that are there.
+        """
         plan, outcome = self.plan, self.outcome
         moments = sorted([*schedule(plan.disturbances, plan.seed), *plan.moments])
         last: list[GatewayReport] = [outcome.sent]
@@ -141,9 +144,13 @@ class _Proof:
         began = told = time.monotonic()
         sender.start()
         running: list[Future[None]] = []
-        while sender.is_alive() or moments or any(not each.done() for each in running):
+        unsettled = False
+        while sender.is_alive() or moments or unsettled or any(not one.done() for one in running):
             now = time.monotonic()
-            while moments and now - began >= moments[0].at * plan.wall_s:
+            assert now - began < plan.wall_s + plan.patience_s, self.services.tail()
+            unsettled = unsettled and not self._dealt_out()
+            while moments and not unsettled and now - began >= moments[0].at * plan.wall_s:
+                unsettled = moments[0].kind in (Kind.ADD_WORKER, Kind.LOSE_WORKER)
                 running += self._disturb(moments.pop(0))
             self.services.look()
             if now - told >= 10.0:
@@ -202,36 +209,18 @@ class _Proof:
 
     def _fill_disk(self) -> None:
         """Fill the disk until a worker and the recorder have said so, then make room."""
-        before = self._events()
+        before = self.told.events()
         wanted = ["no_room_for_history"]
         wanted += ["no_room_for_checkpoint"] if self.plan.place == "files" else []
         taken = self.disk.fill()
         self.tell(f"{taken / 1e6:.0f} MB written, no room left")
         end = time.monotonic() + _FULL_S
         while time.monotonic() < end:
-            now = self._events()
+            now = self.told.events()
             if all(now[event] > before[event] for event in wanted):
                 break
             self.stop.wait(0.2)
         self.disk.make_room()
-
-    def _events(self) -> Counter[str]:
-        """How often the services logged what counts here."""
-        return Counter(line["event"] for line in self._told())
-
-    def _told(self) -> list[dict[str, Any]]:
-        """What the services logged that counts here, in order."""
-        told = []
-        for path in (self.directory / "logs").glob("*.log"):
-            for line in path.read_text(errors="replace").splitlines():
-                if line.startswith("{"):
-                    # A kill may have cut it short.
-                    with suppress(ValueError):
-                        told.append(json.loads(line))
-        return sorted(
-            (line for line in told if line.get("event") in _TOLD),
-            key=lambda line: str(line["timestamp"]),
-        )
 
     def _undisturbed(self) -> dict[str, list[Kept]]:
         """Run the stages over the same raw records, in a process that nothing happens to."""
@@ -279,12 +268,8 @@ class _Proof:
     def _compare(self, expected: Mapping[str, list[Kept]], sent: RememberingWriter) -> None:
         self.tell("comparing")
         outcome = self.outcome
-        outcome.told = self._events()
-        outcome.shares = [
-            (line["service"], len(line["positions"]))
-            for line in self._told()
-            if line["event"] == "partitions_assigned" and line["stage"] == "area"
-        ]
+        outcome.told = self.told.events()
+        outcome.shares = [(worker, len(share)) for worker, share in self.told.shares()]
         reader = open_reader(self.grid.file.settings)
         self.products.read(expected)
         outcome.compared = [
