@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from records.envelope import event_headers
+from records.lineage import RunLineage
 from records.log import Outgoing
 from records.time import format_duration, format_time, parse_duration, parse_time
 
@@ -55,6 +56,8 @@ class RunMeta(msgspec.Struct, frozen=True):
     series: dict[str, SeriesMeta]
     valid_times: list[str] | None = None
     """Interval starts; given where steps differ in length (local days)."""
+    lineage: RunLineage | None = None
+    """Where the numbers come from; not known of runs that say nothing of it."""
 
 
 class _Payload(msgspec.Struct, frozen=True):
@@ -126,6 +129,7 @@ def level_meta(
     hierarchy_version: str,
     series: dict[str, SeriesMeta],
     valid_times: Sequence[int] | None = None,
+    lineage: RunLineage | None = None,
 ) -> RunMeta:
     """Build the meta data of a level from times in ns."""
     return RunMeta(
@@ -139,6 +143,7 @@ def level_meta(
         hierarchy_version,
         series,
         None if valid_times is None else [format_time(t) for t in valid_times],
+        lineage,
     )
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from records.deadletter import decode_dead_letter
 from records.finding import FINDING_TYPE, decode_findings
 from records.forecast import ForecastLevel, decode_forecast
+from records.lineage import RunLineage
 from records.log import LogRecord
 from records.meter_estimate import decode_estimate
 from records.rupture import RUPTURE_TYPE, decode_ruptures
@@ -141,7 +142,7 @@ def state_rows(record: LogRecord, available_at: int) -> list[Filed]:
 
 
 def forecast_rows(record: LogRecord) -> list[Filed]:
-    """Rows of one level of a run: a row a series and interval, as issued."""
+    """Rows of one level of a run: a row a series and interval, as issued, and one of the run."""
     forecast = decode_forecast(record.value)
     meta = forecast.meta
     start, length = _intervals(forecast)
@@ -172,7 +173,29 @@ def forecast_rows(record: LogRecord) -> list[Filed]:
             "offset": record.offset,
         }
         filed.append(Filed(HistoryClass.FORECASTS, len(start), columns))
+    if meta.lineage is not None and not meta.valid_times:
+        filed.append(_run_row(record, forecast, meta.lineage))
     return filed
+
+
+def _run_row(record: LogRecord, forecast: ForecastLevel, lineage: RunLineage) -> Filed:
+    """The row of one level of a run; energies by local day say the same once more."""
+    meta = forecast.meta
+    parents = {name: about.parent for name, about in meta.series.items()}
+    columns = {
+        "run_id": meta.run_id,
+        "level": forecast.level,
+        "valid_time": forecast.issue_time,
+        "available_at": forecast.issue_time,
+        "recorded_at": record.append_time,
+        "version": 1,
+        "hierarchy_version": meta.hierarchy_version,
+        "parents": msgspec.json.encode(parents).decode(),
+        "lineage": msgspec.json.encode(lineage).decode(),
+        "partition": record.partition,
+        "offset": record.offset,
+    }
+    return Filed(HistoryClass.RUNS, 1, columns)
 
 
 def finding_rows(record: LogRecord, available_at: int) -> list[Filed]:

@@ -36,6 +36,8 @@ class HistoryClass(StrEnum):
     """Estimates of metered energy and their reversals, every revision with what it rests on."""
     STATES = "states"
     FORECASTS = "forecasts"
+    RUNS = "runs"
+    """Forecast runs: where their numbers come from, and what is part of what."""
     EVENTS = "events"
     """Findings and ruptures."""
     DEAD_LETTERS = "dead_letters"
@@ -290,6 +292,24 @@ CLASSES: dict[HistoryClass, Kept] = {
         "available_at",
         ("series", "valid_time", "available_at"),
         _YEARS,
+    ),
+    HistoryClass.RUNS: Kept(
+        pa.schema(
+            [
+                ("run_id", _TEXT),
+                ("level", _TEXT),
+                *_KNOWN,
+                ("hierarchy_version", _TEXT),
+                # JSON: parent by series of the level, and `records.lineage.RunLineage`.
+                ("parents", _TEXT),
+                ("lineage", _TEXT),
+                *_ORIGIN,
+            ]
+        ),
+        "valid_time",
+        ("run_id", "level"),
+        _YEARS,
+        key=("run_id", "level"),
     ),
     HistoryClass.EVENTS: Kept(
         pa.schema(

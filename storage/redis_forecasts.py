@@ -195,6 +195,7 @@ def _meta_json(meta: RunMeta) -> bytes:
     fields = msgspec.to_builtins(meta)
     if meta.valid_times is None:
         del fields["valid_times"]
+    del fields["lineage"]  # in the topic and the historian; readers of forecasts need none
     return msgspec.json.encode(fields)
 
 

@@ -14,6 +14,8 @@ from records.time import DAY
 
 __all__ = ["ForecastPlan", "TrainingSet"]
 
+_RAW_OF = {"window.5min.v1": "scada.frame.v1", "meter.interval.v1": "meter.read.v1"}
+
 
 @dataclass(frozen=True, slots=True)
 class ForecastPlan:
@@ -56,6 +58,8 @@ class ForecastPlan:
     estimates
         Whether estimates of what meters are missing are read too: they stand where nothing was
         measured, and teach no model.
+    code
+        The programs that run it, version and commit; every forecast tells it.
     """
 
     product: str
@@ -75,6 +79,7 @@ class ForecastPlan:
     quality_steps: int = 24
     switch_on_rupture: bool = False
     estimates: bool = False
+    code: str = ""
 
     def __post_init__(self) -> None:
         if self.cadence % self.calendar.step_ns:
@@ -84,6 +89,11 @@ class ForecastPlan:
     def step(self) -> int:
         """Length of a forecast step, ns."""
         return self.calendar.step_ns
+
+    @property
+    def raw(self) -> str:
+        """Catalogue name of the raw topic that the series follow from."""
+        return _RAW_OF[self.source]
 
     @property
     def leaves(self) -> tuple[str, ...]:

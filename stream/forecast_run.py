@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from forecasting.issue import Issue
 from records.forecast import ForecastLevel, ForecastRun, SeriesMeta, level_meta, run_id
+from records.lineage import RunLineage
 from records.time import DAY
 from stream.forecast_plan import ForecastPlan
 
@@ -19,20 +20,21 @@ DAILY_SUFFIX = "@P1D"
 
 
 def to_run(
-    plan: ForecastPlan, issue: Issue, version: str, quality: dict[str, dict[str, float]]
+    plan: ForecastPlan, issue: Issue, lineage: RunLineage, quality: dict[str, dict[str, float]]
 ) -> ForecastRun:
     """Build the run of an issue.
 
     Parameters
     ----------
-    version
-        Version of the models.
+    lineage
+        Where its numbers come from.
     quality
         Data quality of each leaf by id; a sum carries the mean over its leaves.
     """
     tree = plan.hierarchy
     issue_time = int(issue.times[0])
     name = run_id(issue_time, plan.product)
+    version = lineage.training.version
     versions = {"gam": version, "residual": version}
     means = _node_quality(plan, quality)
     levels = []
@@ -57,6 +59,7 @@ def to_run(
             issue_time=issue_time,
             hierarchy_version=issue.hierarchy_version,
             series=series,
+            lineage=lineage,
         )
         meta = described(
             start=issue_time,

@@ -73,6 +73,7 @@ class ForecastStage:
         self._training = training
         self._join = CutJoin(plan.step)
         self._windows = topic_name(namespace, plan.source)
+        self._raw = topic_name(namespace, plan.raw)
         self._weather = topic_name(namespace, "weather.v1")
         self._estimates = topic_name(namespace, "meter.estimate.v1")
         self._states = topic_name(namespace, "network.state.v1")
@@ -148,7 +149,7 @@ class ForecastStage:
             )
         if cut.time % self._plan.cadence == 0:
             issue = forecaster.issue()
-            run = to_run(self._plan, issue, forecaster.version, self._quality(forecaster))
+            run = to_run(self._plan, issue, forecaster.lineage(), self._quality(forecaster))
             outcomes.append(Issued(run, issue))
         return outcomes
 
@@ -157,6 +158,7 @@ class ForecastStage:
     ) -> None:
         if share.kind == WINDOW_TYPE:
             batch = decode_window(share.value)
+            forecaster.inputs.take(self._raw, batch.area, batch.input_offset)
             n_late = forecaster.history.take_batch(batch)
             if n_late:
                 late.append(self._too_late(forecaster, batch, n_late))
@@ -173,6 +175,7 @@ class ForecastStage:
                 step = self._plan.fine_step
                 forecaster.history.take_means(state.time - step, step, losses)
         else:
+            forecaster.inputs.take(partition.topic, partition.number, share.offset)
             forecaster.weather.take(_weather(partition, share))
 
     def _too_late(self, forecaster: Forecaster, batch: WindowBatch, n_late: int) -> Finding:

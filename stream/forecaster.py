@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +17,7 @@ from forecasting.fleet import Fleet
 from forecasting.issue import Issue, issue
 from forecasting.level_fallback import LevelFallback, level_fallback
 from forecasting.live import LiveState
+from forecasting.naive import WEEK
 from forecasting.reconciliation import Reconciler
 from forecasting.rupture import (
     RuptureEvents,
@@ -27,8 +29,11 @@ from forecasting.rupture import (
 from forecasting.rupture import step as watch
 from forecasting.rupture_state import Statuses, learnt_again, observe
 from forecasting.training import History, train
+from records.lineage import RunLineage, TrainingLineage
 from records.snapshot import Tree
+from records.time import format_duration, format_time
 from stream.forecast_plan import ForecastPlan, TrainingSet
+from stream.raw_ranges import RawRanges
 from stream.series_history import SeriesHistory
 from stream.weather_book import WeatherBook
 
@@ -68,23 +73,25 @@ class Advance:
 class Forecaster:
     """Everything one product knows; owned and changed in place by its stage.
 
-    `history` and `weather` take records in at any time; `advance` then carries the models
-    forward to a time, and `issue` forecasts from there.
+    `history` and `weather` take records in at any time, `inputs` notes which raw records they
+    followed from; `advance` then carries the models forward to a time, and `issue` forecasts from
+    there.
     """
 
     def __init__(self, plan: ForecastPlan, history: SeriesHistory, weather: WeatherBook) -> None:
         self.plan = plan
         self.history = history
         self.weather = weather
+        self.inputs = RawRanges()
         self._fleet: Fleet
         self._reconciler: Reconciler
         self._settled: LiveState
         self._live: LiveState
+        self._training: TrainingLineage
         self._watch: RuptureState
         self.statuses = Statuses.normal(len(plan.hierarchy.ids), history.end)
         self._expected: FloatArray | None = None
         self._expected_start = 0
-        self.version = ""
 
     @classmethod
     def trained(cls, plan: ForecastPlan, training: TrainingSet) -> Forecaster:
@@ -101,6 +108,11 @@ class Forecaster:
     def end(self) -> int:
         """End of the last step taken in, ns UTC: the next issue time."""
         return self._live.end_ns
+
+    @property
+    def version(self) -> str:
+        """Of the models: digest of what they learnt."""
+        return self._training.version
 
     @property
     def fleet(self) -> Fleet:
@@ -134,6 +146,7 @@ class Forecaster:
         self._settled = self._live = trained.state
         self._watch = RuptureState.starting(trained.fleet.ar.innovation_sd)
         self.statuses, recovering = learnt_again(self.statuses, end)
+        self._training = self._lineage_of_training(end)
         return np.flatnonzero(recovering)
 
     def advance(self, now: int) -> list[Advance]:
@@ -162,14 +175,44 @@ class Forecaster:
         self._expected_start = start
         return result
 
+    def lineage(self) -> RunLineage:
+        """Where the numbers of an issue made now come from."""
+        features = dict.fromkeys(
+            term.name for gam in self._fleet.gams for term in gam.design.specification.terms
+        )
+        lags = [f"residual lag {lag}" for lag in self._fleet.ar.lags]
+        memory = max(self._fleet.ar.memory, WEEK * self.plan.calendar.n_instants)
+        return RunLineage(
+            code=self.plan.code,
+            features=[*features, *lags],
+            memory=format_duration(memory * self.plan.step),
+            estimated=sorted(self.plan.losses.values()),
+            training=self._training,
+            inputs=self.inputs.told(),
+        )
+
+    def _lineage_of_training(self, end: int) -> TrainingLineage:
+        since, given = self.history.start, min(self.history.given_until, end)
+        return TrainingLineage(
+            self._version(),
+            format_time(since),
+            format_time(end),
+            format_time(given),
+            self.plan.code,
+            self.inputs.told(),
+        )
+
     def _install(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._reconciler = fleet.reconciler(self.plan.hierarchy)
+
+    def _version(self) -> str:
+        """Digest of what the models learnt."""
         digest = hashlib.sha256()
-        for gam in fleet.gams:
+        for gam in self._fleet.gams:
             digest.update(np.ascontiguousarray(gam.coefficients).tobytes())
-        digest.update(np.ascontiguousarray(fleet.ar.coefficients).tobytes())
-        self.version = digest.hexdigest()[:12]
+        digest.update(np.ascontiguousarray(self._fleet.ar.coefficients).tobytes())
+        return digest.hexdigest()[:12]
 
     def _take_step(self, start: int) -> Advance:
         loads, stations = self._inputs(start, start + self.plan.step)
@@ -264,6 +307,8 @@ class Forecaster:
             "statuses": _tree(self.statuses.to_arrays()),
             "expected": self._expected,
             "expected_start": self._expected_start,
+            "inputs": self.inputs.dump(),
+            "training": msgspec.to_builtins(self._training),
         }
 
     @classmethod
@@ -278,6 +323,13 @@ class Forecaster:
         forecaster.statuses = Statuses.from_arrays(_artefact(tree["statuses"]))
         forecaster._expected = tree["expected"]
         forecaster._expected_start = tree["expected_start"]
+        forecaster.inputs = RawRanges.load(tree.get("inputs", ()))
+        # Checkpoints from before lineages were kept: what led to the training is not known.
+        until = forecaster._fleet.trained_until_ns
+        training = tree.get("training") or msgspec.to_builtins(
+            forecaster._lineage_of_training(until)
+        )
+        forecaster._training = msgspec.convert(training, TrainingLineage)
         return forecaster
 
 

@@ -80,6 +80,11 @@ class SeriesHistory:
         return self.start + self._n_steps * self.step
 
     @property
+    def given_until(self) -> int:
+        """End of the steps whose means were given at the start, ns UTC."""
+        return self.start + self._n_given * self.step
+
+    @property
     def values(self) -> npt.NDArray[np.float64]:
         """Step means, shape (n_steps, n_series); a view that must not be written."""
         return self._values[: self._n_steps]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from console.code_version import code_version
 from console.services.run_file import RunFile
 from console.settings import nanoseconds
 from forecasting.calendar import Calendar
@@ -88,6 +89,7 @@ def read_scenario(run: RunFile) -> Scenario:
         mid_term=forecast.mid_term,
         residual=forecast.residual,
     )
+    plan = replace(plan, code=code_version())
     clock = LocalClock(ZoneInfo(TIMEZONE), [_EPOCH + timedelta(days=int(d)) for d in holidays])
     return Scenario(network, register, plan, clock)
 
