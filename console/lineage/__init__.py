@@ -1,0 +1,1 @@
+"""Lineage: what a forecast came from, and what came of a point's readings."""
