@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from storage.checkpoint_generations import Generation, NamedParts, newest_whole
 from storage.checkpoint_record import (
     Checkpoint,
     CheckpointDamagedError,
-    CheckpointFormatError,
-    check_part,
     read_checkpoint,
     write_checkpoint,
 )
@@ -26,6 +25,10 @@ __all__ = ["CheckpointStore"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NOTHING: Mapping[str, bytes] = {}
 _NONE: frozenset[str] = frozenset()
+_REMEDY = (
+    "no whole generation is left: restore one from a copy, or delete the files to start again "
+    "from the begin of the log"
+)
 
 
 class CheckpointStore:
@@ -43,8 +46,8 @@ class CheckpointStore:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
         self._durable = durable
-        self._named: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
-        """Parts that the last two generations of each checkpoint saved here name."""
+        self._named: dict[str, NamedParts] = {}
+        """Of each checkpoint saved here."""
         self._damaged: set[str] = set()
         """Checkpoints whose last generation is damaged: it must not replace the one before."""
 
@@ -93,20 +96,16 @@ class CheckpointStore:
             for part_file in added:
                 part_file.unlink(missing_ok=True)
             raise
-        named = self._named.get(name)
-        if named is not None:
-            past, before = named
-        else:
+        if name not in self._named:
             # The first time, what a killed process left behind is cleared away too.
-            past = frozenset(kept.name for kept in shelf.iterdir()) if shelf.is_dir() else _NONE
-            before = _named_by(last) if past else _NONE
+            there = frozenset(kept.name for kept in shelf.iterdir()) if shelf.is_dir() else _NONE
+            self._named[name] = NamedParts(there, _named_by(last) if there else _NONE)
         if last is path:
             path.replace(previous)
         temporary.replace(path)
         self._damaged.discard(name)
         self._settle(self._directory)
-        self._named[name] = before, frozenset(parts)
-        for part in past - before - frozenset(parts):
+        for part in self._named[name].move_on(parts):
             (shelf / part).unlink(missing_ok=True)
 
     def load(self, name: str) -> Checkpoint | None:
@@ -119,29 +118,13 @@ class CheckpointStore:
         CheckpointFormatError
             When the last generation is of another release.
         """
-        path = self._path(name)
         self._named.pop(name, None)
         self._damaged.discard(name)
-        problems = []
-        for generation in (path, path.with_suffix(".previous")):
-            try:
-                found = self._read(name, generation)
-            except CheckpointFormatError:
-                raise
-            except CheckpointDamagedError as error:
-                problems.append(str(error))
-                continue
-            # Between the two renames of `save` only the previous generation is there.
-            if found is not None:
-                if problems:
-                    self._damaged.add(name)
-                return Checkpoint(*found, bool(problems), "; ".join(problems))
-        if problems:
-            raise CheckpointDamagedError(
-                f"{'; '.join(problems)}; no whole generation is left: restore one from a copy, "
-                "or delete the files to start again from the begin of the log"
-            )
-        return None
+        # Between the two renames of `save` only the previous generation is there.
+        found = newest_whole(self._generations(name), _REMEDY)
+        if found is not None and found.previous:
+            self._damaged.add(name)
+        return found
 
     def load_all(self, names: Iterable[str]) -> Mapping[str, Checkpoint]:
         """Return what is kept under these names, without those under which nothing ever was.
@@ -175,13 +158,12 @@ class CheckpointStore:
     def _shelf(self, name: str) -> Path:
         return self._directory / f"{name}.parts"
 
-    def _read(self, name: str, path: Path) -> tuple[bytes, dict[str, bytes]] | None:
-        content = _content(path)
-        if content is None:
-            return None
-        data, parts = read_checkpoint(content, str(path))
-        shelf = self._shelf(name)
-        return data, {part: check_part(part, _content(shelf / part), str(path)) for part in parts}
+    def _generations(self, name: str) -> Iterator[Generation]:
+        path, shelf = self._path(name), self._shelf(name)
+        for each in (path, path.with_suffix(".previous")):
+            content = _content(each)
+            if content is not None:
+                yield Generation(str(each), content, lambda part: _content(shelf / part))
 
     def _write_beside(self, path: Path, content: bytes) -> Path:
         """Write what is to be renamed to `path`, and return where."""

@@ -35,7 +35,11 @@ class OffsetFirstStore(Store):
             # Without a place for its parts a tree is packed whole.
             apart[f"{name} {piece}"] = pack(whole[piece])
 
-    def load(self, name: str) -> Checkpoint | None:
+    def load_all(self, names: Iterable[str]) -> Mapping[str, Checkpoint]:
+        found = {name: self._load(name) for name in names}
+        return {name: kept for name, kept in found.items() if kept is not None}
+
+    def _load(self, name: str) -> Checkpoint | None:
         found = [self.disk.apart.get(f"{name} {piece}") for piece in self.order]
         kept = {piece: unpack(one) for piece, one in zip(self.order, found, strict=True) if one}
         if len(kept) < len(self.order):

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from records.log import LogRecord, Outgoing, Partition
-from storage.checkpoint_record import Checkpoint, write_checkpoint
+from storage.checkpoint_ledger import CheckpointLedger
+from storage.checkpoint_record import Checkpoint
 from storage.historian_classes import HistoryClass
-from storage.kafka_checkpoints import _Shelf
 from tests.storage.redis_twin import RedisTwin
 from tests.stream.worlds.raw_logs import RawLogs
 from tests.stream.worlds.window_book import WindowBook
@@ -55,7 +55,8 @@ class Disk:
     chance: float
     commits: dict[Partition, int] = field(default_factory=dict)
     apart: dict[str, bytes] = field(default_factory=dict)
-    checkpoints: list[tuple[str, str, bytes]] = field(default_factory=list)
+    checkpoints: list[tuple[str, bytes]] = field(default_factory=list)
+    n_writers: int = 0
     crashed: Counter[str] = field(default_factory=Counter)
     n_torn: int = 0
 
@@ -80,8 +81,9 @@ class Disk:
 
     def compact(self) -> None:
         """Forget all but the last record of each key, as a broker may at any time."""
-        kept = {(name, part): body for name, part, body in self.checkpoints}
-        self.checkpoints = [(name, part, body) for (name, part), body in kept.items() if body]
+        last = {key: at for at, (key, _) in enumerate(self.checkpoints)}
+        kept = [self.checkpoints[at] for at in sorted(last.values())]
+        self.checkpoints = [(key, body) for key, body in kept if body]
 
     def records(self) -> int:
         """How many records the log holds."""
@@ -120,50 +122,36 @@ class Producer:
 class Store:
     """Checkpoints in a compacted topic: what `storage.kafka_checkpoints` does, without a broker.
 
-    A part is a record of its own, and so is its end; each is an effect. What counts of all that
-    is there is told by the very class that tells it of Kafka's topic.
+    A part is a record of its own, and so is its end; each is an effect. What is written, and what
+    counts of all that is there, is told by the very class that tells it of Kafka's topic.
     """
 
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
-        self._named: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+        self._ledger = CheckpointLedger(self._new_writer)
 
     def save(
         self, name: str, data: bytes, parts: Collection[str], new: Mapping[str, bytes]
     ) -> None:
         """Keep `data`."""
-        for part, body in new.items():
-            self._append("part", name, part, body)
-        self._append("state", name, "", write_checkpoint(data, parts))
-        past, before = self._named.get(name, (frozenset(), frozenset()))
-        self._named[name] = before, frozenset(parts)
-        for part in past - before - frozenset(parts):
-            self._append("part", name, part, b"")
+        for key, body in self._ledger.records(name, data, parts, new):
+            self._append("part" if "/" in key else "state", key, body)
+        for key in self._ledger.saved(name, parts):
+            self._append("part", key, b"")
         if self.disk.chance and self.disk.rng.random() < 0.05:
             self.disk.compact()
 
     def load_all(self, names: Iterable[str]) -> Mapping[str, Checkpoint]:
         """Return what was kept last under each of these names."""
-        found = {name: self.load(name) for name in names}
-        return {name: kept for name, kept in found.items() if kept is not None}
+        return self._ledger.loaded(self.disk.checkpoints, names, "the worlds' topic")
 
-    def load(self, name: str) -> Checkpoint | None:
-        """Return what was kept last."""
-        shelf = _Shelf()
-        for owner, part, body in self.disk.checkpoints:
-            if owner == name and part:
-                shelf.put(part, body)
-            elif owner == name:
-                shelf.generations.append(body)
-        if not shelf.generations:
-            return None
-        kept, named = shelf.newest(name)
-        self._named[name] = frozenset(shelf.parts), named
-        return kept
-
-    def _append(self, effect: str, name: str, part: str, body: bytes) -> None:
+    def _append(self, effect: str, key: str, body: bytes) -> None:
         self.disk.effect(effect)
-        self.disk.checkpoints.append((name, part, body))
+        self.disk.checkpoints.append((key, body))
+
+    def _new_writer(self) -> str:
+        self.disk.n_writers += 1
+        return str(self.disk.n_writers)
 
 
 class MemoryHistorian:
