@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from redis import RedisError
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from console.demo.packages import check_demo_packages
 from console.redis_access import open_redis
+from console.services.heartbeat import Pulse
 from console.services.pipeline import Pipeline
 from console.services.run_file import RunFile
 from console.services.scenario import DEMO_START, MOST_DAYS
@@ -51,7 +53,7 @@ def run_up(
     run = RunFile(settings=settings, start=DEMO_START, days=MOST_DAYS, seed=seed, speed=speed)
     console = Console()
     own_kafka = kafka and settings.addresses.kafka_bootstrap_servers is None
-    with Supervisor(settings.directory / "logs") as supervisor:
+    with Supervisor(settings.directory / "logs", tell=_teller(console)) as supervisor:
         pipeline = Pipeline(run, supervisor, own_kafka=own_kafka, tell=console.print)
         pipeline.start_servers()
         pipeline.prepare()
@@ -61,13 +63,25 @@ def run_up(
             LiveState(client, settings.namespace),
             ForecastReader(client, settings.namespace),
         )
+        pulse = Pulse(client, settings.namespace, "up")
         console.print("running; Ctrl-C stops it, `gridcast doctor` looks at it from outside")
         with Live(console=console, auto_refresh=False, transient=True) as live:
             while True:
                 supervisor.check()
+                status, detail = supervisor.condition()
+                pulse.beat(None, status=status, detail=detail)
                 if console.is_terminal:
                     live.update(_status(services, forecasts), refresh=True)
                 time.sleep(_EVERY_S)
+
+
+def _teller(console: Console) -> Callable[[str], None]:
+    """Prints a line with the time of day, above what is live."""
+
+    def tell(what: str) -> None:
+        console.print(f"{time.strftime('%H:%M:%S')}  {what}", markup=False, highlight=False)
+
+    return tell
 
 
 def _status(services: LiveState, forecasts: ForecastReader) -> Table:

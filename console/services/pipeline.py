@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -23,7 +24,8 @@ _REDIS_S = 20.0
 _KAFKA_S = 300.0
 """The first start fetches Kafka's jars."""
 _RESTARTS = 5
-"""All of these go on from what they kept last."""
+"""In a row; all of these go on from what they kept last."""
+_ANSWER_S = 1.0
 
 # One BLAS thread a process: there are as many processes as cores, and the matrices are small.
 _THREADS = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -87,7 +89,7 @@ class Pipeline:
             self._start("redis")
         if self._own_kafka:
             self._tell("starting Apache Kafka (the first time it is fetched)")
-            self._start("kafka")
+            self._start("kafka", restarts=_RESTARTS)
             address = settings.directory / ADDRESS_FILE
             self._until(address.exists, _KAFKA_S, "Apache Kafka")
             self._environment["KAFKA_BOOTSTRAP_SERVERS"] = address.read_text()
@@ -107,13 +109,23 @@ class Pipeline:
         for name in ("recorder", "watcher", "rebuild", *self.workers):
             self._start(name, restarts=_RESTARTS)
         if gateway:
-            self._start("gateway", once=True)
+            # One that runs at a pace goes on behind its last tick; the other's sums are counted.
+            paced = self.run.speed is not None
+            self._start("gateway", once=True, restarts=_RESTARTS if paced else 0)
 
     def _start(self, name: str, *, once: bool = False, restarts: int = 0) -> None:
         command = [
             sys.executable, "-P", "-m", "console.main", "worker", name, "--run", str(self._file),
         ]  # fmt: skip
-        self._supervisor.start(Service(name, command, self._environment, once, restarts))
+        hindered = _nothing if name in ("redis", "kafka") else self._broker_is_away
+        self._supervisor.start(Service(name, command, self._environment, once, restarts, hindered))
+
+    def _broker_is_away(self) -> str:
+        """Why nothing that needs the broker can be started; empty when it answers, or none is."""
+        servers = self._environment["KAFKA_BOOTSTRAP_SERVERS"]
+        if not servers or any(_answers(server) for server in servers.split(",")):
+            return ""
+        return f"Apache Kafka at {servers} does not answer"
 
     @property
     def _uses_kafka(self) -> bool:
@@ -146,6 +158,19 @@ class Pipeline:
                     f"{self.run.directory / 'logs'}, or name one of yours in the environment"
                 )
             time.sleep(_POLL_S)
+
+
+def _nothing() -> str:
+    return ""
+
+
+def _answers(server: str) -> bool:
+    host, _, port = server.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+    except OSError:
+        return False
+    return True
 
 
 def _with_kafka(settings: Settings, servers: str) -> Settings:

@@ -1,27 +1,37 @@
 """The processes of a run in their parent's hand: started, watched, stopped, never left over.
 
-Every child gets a session of its own, so that Ctrl-C reaches the parent alone, which then stops
-the children in order; and a lifeline, so that they end even when the parent is killed with -9.
+One that ends is started again after a pause, unless it ends again and again; what it needs and
+lacks (a broker that is away) is waited for. Every child gets a session of its own, so that Ctrl-C
+reaches the parent alone, which then stops the children in order; and a lifeline, so that they end
+even when the parent is killed with -9.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 from console.services.lifeline import ENDINGS
+from console.services.restarts import Restarts, how_it_ended
 
 __all__ = ["Service", "ServiceDiedError", "Supervisor", "last_lines"]
 
 _POLL_S = 0.05
+_LOOK_AGAIN_S = 1.0
+_TELL_EVERY_S = 30.0
+
+
+def _nothing() -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +49,11 @@ class Service:
     once
         The process ends by itself when its work is done; code 0 is then no failure.
     restarts
-        How often it is started again after it was killed by a signal: a crash, or a machine
-        short of memory. One that ends with a code has said what is wrong, and stays down.
+        How often in a row it is started again after it ended, whether killed or by itself; one
+        that ends with code 2 has been given what it cannot use, and stays down.
+    hindered
+        Returns why it cannot work now, such as a broker that does not answer; empty when
+        nothing is in its way. Until then it is not started again, and not given up either.
     """
 
     name: str
@@ -48,6 +61,7 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict)
     once: bool = False
     restarts: int = 0
+    hindered: Callable[[], str] = _nothing
 
 
 class ServiceDiedError(RuntimeError):
@@ -55,8 +69,7 @@ class ServiceDiedError(RuntimeError):
 
     def __init__(self, name: str, code: int, log: Path) -> None:
         lines = last_lines(log, 15)
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        super().__init__(f"{name} {how}; the end of {log}:\n" + "\n".join(lines))
+        super().__init__(f"{name} {how_it_ended(code)}; the end of {log}:\n" + "\n".join(lines))
         self.name = name
         self.code = code
 
@@ -70,12 +83,29 @@ class Supervisor:
         Directory of the log files, one a service.
     grace_s
         How long a service may take to end after SIGTERM before it is killed.
+    tell
+        Called with what became of a service, for a person.
+    clock
+        Seconds.
     """
 
-    def __init__(self, logs: Path, *, grace_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        logs: Path,
+        *,
+        grace_s: float = 10.0,
+        tell: Callable[[str], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._logs = logs
         self._grace_s = grace_s
+        self._tell = tell
+        self._clock = clock
         self._running: dict[str, tuple[Service, subprocess.Popen[bytes]]] = {}
+        self._restarts = Restarts()
+        self._due: dict[str, float] = {}
+        self._hindrances: dict[str, str] = {}
+        self._told = -_TELL_EVERY_S
 
     def log_of(self, name: str) -> Path:
         """Where a service's output goes."""
@@ -101,6 +131,7 @@ class Supervisor:
                     start_new_session=True,
                 )
             self._running[service.name] = (service, process)
+            self._restarts.started(service.name, self._clock())
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -109,22 +140,63 @@ class Supervisor:
         return self._running[name][1].pid
 
     def check(self) -> None:
-        """Start killed services again, and raise `ServiceDiedError` if one is down for good."""
+        """Start again what has ended and is due, and raise `ServiceDiedError` if it stays down."""
+        now = self._clock()
         for name, (service, process) in list(self._running.items()):
             code = process.poll()
             if code is None or (service.once and code == 0):
                 continue
-            if code >= 0 or not service.restarts:
-                raise ServiceDiedError(name, code, self.log_of(name))
-            again = replace(service, restarts=service.restarts - 1)
-            self._note(again, signal=-code)
-            self.start(again)
+            if name not in self._due:
+                self._due[name] = self._planned(service, code, now)
+            if now < self._due[name]:
+                continue
+            hindrance = service.hindered()
+            if hindrance:
+                self._hindrances[name] = hindrance
+                self._due[name] = now + _LOOK_AGAIN_S
+                continue
+            del self._due[name]
+            self._hindrances.pop(name, None)
+            self._note(name, code)
+            self.start(service)
+        self._tell_of_hindrances(now)
 
-    def _note(self, service: Service, *, signal: int) -> None:
-        """Leave a line in the log of a service that is started again: it could not itself."""
-        line = {"event": "killed_and_started_again", "signal": signal}
-        with self.log_of(service.name).open("a") as log:
-            log.write(json.dumps({**line, "restarts_left": service.restarts}) + "\n")
+    def _planned(self, service: Service, code: int, now: float) -> float:
+        """When a service that has just ended is due, or raise `ServiceDiedError`."""
+        name, hindered = service.name, service.hindered()
+        pause = self._restarts.ended(
+            name, code, now, allowed=service.restarts, hindered=bool(hindered)
+        )
+        if pause is None:
+            raise ServiceDiedError(name, code, self.log_of(name))
+        when = f"in {pause:.0f} s" if pause else "now"
+        counted = f"{self._restarts.in_a_row(name)} of {service.restarts} times in a row"
+        follows = hindered or f"it is started again {when}, {counted}"
+        self._tell(f"{name} {how_it_ended(code)}: {follows}; its log is {self.log_of(name)}")
+        return now + pause
+
+    def _note(self, name: str, code: int) -> None:
+        """Leave a line in the log of a service that is started again: it may not have itself."""
+        line = {"event": "ended_and_started_again", "how": how_it_ended(code)}
+        # The disk may be why it ended.
+        with contextlib.suppress(OSError), self.log_of(name).open("a") as log:
+            log.write(json.dumps(line | {"in_a_row": self._restarts.in_a_row(name)}) + "\n")
+
+    def _tell_of_hindrances(self, now: float) -> None:
+        if self._hindrances and now - self._told >= _TELL_EVERY_S:
+            self._told = now
+            self._tell(self._waiting())
+
+    def _waiting(self) -> str:
+        why = "; ".join(sorted(set(self._hindrances.values())))
+        return f"{why}; waiting to start {', '.join(self._hindrances)}" if why else ""
+
+    def condition(self) -> tuple[str, str]:
+        """Return a status, ``ok`` or ``warning``, and what was started again or is waited for."""
+        now = self._clock()
+        told = [text for text in (self._waiting(), self._restarts.summary(now)) if text]
+        good = not self._due and not self._restarts.troubled(now)
+        return "ok" if good else "warning", "; ".join(told) or "nothing had to be started again"
 
     def finished(self, name: str) -> bool:
         """Whether a service that ends by itself has done so."""
@@ -156,6 +228,9 @@ class Supervisor:
         """
         chosen = [name for name in reversed(self._running) if not names or name in names]
         processes = [self._running.pop(name)[1] for name in chosen]
+        for name in chosen:
+            self._due.pop(name, None)
+            self._hindrances.pop(name, None)
         try:
             for process in processes:
                 process.terminate()
