@@ -53,8 +53,15 @@ def _bad_input() -> tuple[type[Exception], ...]:
     from console.errors import BadInputError
     from ingest.dataset.errors import DatasetError
     from storage.kafka_connection import KafkaConnectionError
+    from storage.postgresql_connection import HistorianAddressError, HistorianUnavailableError
 
-    return BadInputError, DatasetError, KafkaConnectionError
+    return (
+        BadInputError,
+        DatasetError,
+        HistorianAddressError,
+        HistorianUnavailableError,
+        KafkaConnectionError,
+    )
 
 
 def _unavailable() -> tuple[type[Exception], ...]:
@@ -66,10 +73,12 @@ def _unavailable() -> tuple[type[Exception], ...]:
     from console.services.supervisor import ServiceDiedError
     from storage.kafka_log_reader import KafkaReadError
     from storage.kafka_log_writer import KafkaWriteError
+    from storage.postgresql_writer import HistorianMovedError
     from storage.redis_server import RedisUnavailableError
     from storage.writer_lock import WriterLockedError
 
     return (
+        HistorianMovedError,
         UnavailableError,
         KafkaError,
         KafkaReadError,

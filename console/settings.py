@@ -131,10 +131,12 @@ class KafkaSettings(_Section):
 
 
 class HistorianSettings(_Section):
-    """How long what is recorded is kept, and how often its files are put in order."""
+    """Where and how long what is recorded is kept, and how often it is put in order."""
 
     tidy_every: Duration = timedelta(minutes=10)
     """Small files are merged, and what is past its retention is deleted."""
+    server_schema: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")] | None = None
+    """On a server, the schema of its tables; by default named after the namespace."""
     retention: dict[str, Duration] = Field(default_factory=dict)
     """By class, for those that are to be kept otherwise than by default."""
 
@@ -176,6 +178,8 @@ class Addresses(BaseSettings):
 
     kafka_bootstrap_servers: str | None = None
     redis_url: SecretStr | None = None
+    historian_url: SecretStr | None = None
+    """Of PostgreSQL; else the historian is kept in files."""
 
 
 class Settings(_Section):
@@ -232,7 +236,7 @@ def load_settings(config: Path | None = None, **overrides: object) -> Settings:
     if "addresses" in tree:
         raise BadInputError(
             f"{path}: addresses and secrets do not belong in a file that is passed around; "
-            "set KAFKA_BOOTSTRAP_SERVERS and REDIS_URL in the environment"
+            "set KAFKA_BOOTSTRAP_SERVERS, REDIS_URL and HISTORIAN_URL in the environment"
         )
     given = {key: value for key, value in overrides.items() if value is not None}
     try:

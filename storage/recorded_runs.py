@@ -9,31 +9,40 @@ import msgspec
 
 from records.forecast import SeriesMeta
 from records.lineage import RawRange, RunLineage
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
+from storage.history_reader import HistoryReader
 
 __all__ = ["RecordedRun", "parents_of", "recorded_run", "recorded_runs", "windows_used"]
 
 _FOREVER = 2**62
 _LINEAGES = """
-    SELECT run_id::VARCHAR AS run, epoch_ns(valid_time) AS issued, lineage::VARCHAR AS lineage
-    FROM runs WHERE epoch_ns(valid_time) >= ? AND epoch_ns(valid_time) < ?
-    QUALIFY row_number() OVER (PARTITION BY run_id ORDER BY "level", "offset" DESC) = 1
-    ORDER BY issued, run
+    SELECT run, issued, lineage
+    FROM (
+      SELECT run_id::VARCHAR AS run, epoch_ns(valid_time) AS issued, lineage::VARCHAR AS lineage,
+        row_number() OVER (PARTITION BY run_id ORDER BY "level", "offset" DESC) AS nth
+      FROM runs WHERE epoch_ns(valid_time) >= $1 AND epoch_ns(valid_time) < $2
+    ) AS kept
+    WHERE nth = 1 ORDER BY issued, run
 """
 _PARENTS = """
-    SELECT hierarchy_version::VARCHAR AS version, parents::VARCHAR AS parents FROM runs
-    WHERE run_id = ?
-    QUALIFY row_number() OVER (PARTITION BY "level" ORDER BY "offset" DESC) = 1
-    ORDER BY "level"
+    SELECT version, parents
+    FROM (
+      SELECT hierarchy_version::VARCHAR AS version, parents::VARCHAR AS parents, "level",
+        row_number() OVER (PARTITION BY "level" ORDER BY "offset" DESC) AS nth
+      FROM runs WHERE run_id = $1
+    ) AS kept
+    WHERE nth = 1 ORDER BY "level"
 """
 _SERIES = """
-    SELECT series::VARCHAR AS series, "level"::VARCHAR AS "level", method::VARCHAR AS method,
-      reason::VARCHAR AS reason, model_versions::VARCHAR AS versions, quality::VARCHAR AS quality,
-      hierarchy_version::VARCHAR AS hierarchy
-    FROM forecasts WHERE epoch_ns(available_at) = ? AND run_id = ?
-    QUALIFY row_number() OVER (PARTITION BY series ORDER BY length_ns, "offset" DESC) = 1
-    ORDER BY series
+    SELECT series, "level", method, reason, versions, quality, hierarchy
+    FROM (
+      SELECT series::VARCHAR AS series, "level"::VARCHAR AS "level", method::VARCHAR AS method,
+        reason::VARCHAR AS reason, model_versions::VARCHAR AS versions,
+        quality::VARCHAR AS quality, hierarchy_version::VARCHAR AS hierarchy,
+        row_number() OVER (PARTITION BY series ORDER BY length_ns, "offset" DESC) AS nth
+      FROM forecasts WHERE epoch_ns(available_at) = $1 AND run_id = $2
+    ) AS kept
+    WHERE nth = 1 ORDER BY series
 """
 _USED = """
     SELECT "partition", count(*) AS n, min(input_offset) AS first, max(input_offset) AS last
@@ -81,7 +90,7 @@ class RecordedRun:
         return sorted(found)
 
 
-def recorded_run(historian: Historian, run_id: str, issue_time: int) -> RecordedRun | None:
+def recorded_run(historian: HistoryReader, run_id: str, issue_time: int) -> RecordedRun | None:
     """Return a run by its name, None where none is kept."""
     rows = historian.sql_within(
         HistoryClass.FORECASTS, issue_time, _FOREVER, _SERIES, [issue_time, run_id]
@@ -106,7 +115,7 @@ def recorded_run(historian: Historian, run_id: str, issue_time: int) -> Recorded
 
 
 def recorded_runs(
-    historian: Historian, start: int, end: int = _FOREVER
+    historian: HistoryReader, start: int, end: int = _FOREVER
 ) -> list[tuple[str, int, RunLineage]]:
     """Name, issue time (ns UTC) and lineage of the runs issued in ``[start, end)``, by time."""
     rows = historian.sql_within(HistoryClass.RUNS, start, end, _LINEAGES, [start, end])
@@ -116,7 +125,7 @@ def recorded_runs(
     ]
 
 
-def parents_of(historian: Historian, run_id: str, issue_time: int) -> dict[str, str | None]:
+def parents_of(historian: HistoryReader, run_id: str, issue_time: int) -> dict[str, str | None]:
     """Parent of each series of a run; None for the root, nothing where none is kept."""
     rows = historian.sql_within(HistoryClass.RUNS, issue_time, issue_time + 1, _PARENTS, [run_id])
     parents: dict[str, str | None] = {}
@@ -126,7 +135,7 @@ def parents_of(historian: Historian, run_id: str, issue_time: int) -> dict[str, 
 
 
 def windows_used(
-    historian: Historian,
+    historian: HistoryReader,
     kept_as: HistoryClass,
     series: Sequence[str],
     period: tuple[int, int],

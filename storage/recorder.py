@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from storage.filing import file_record
 from storage.historian_classes import CLASSES, HistoryClass
 from storage.historian_writer import date_of
 
-__all__ = ["HistoryWriter", "Recorder"]
+__all__ = ["HistoryKeeper", "HistoryWriter", "Recorder"]
 
 
 class HistoryWriter(Protocol):
@@ -30,6 +31,20 @@ class HistoryWriter(Protocol):
         positions: Mapping[Partition, int],
     ) -> None:
         """Add rows by class and date, and move the positions; both or neither."""
+        ...
+
+
+class HistoryKeeper(HistoryWriter, Protocol):
+    """What the recorder service writes to and keeps in order."""
+
+    def tidy(
+        self, now: int | None, retention: Mapping[HistoryClass, timedelta], *, recorded_now: int
+    ) -> tuple[int, int]:
+        """Delete what is past its retention, merge what is small; return how many of each."""
+        ...
+
+    def close(self) -> None:
+        """Let another writer in."""
         ...
 
 

@@ -8,38 +8,42 @@ from typing import Any
 import numpy as np
 
 from records.time import DAY
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
+from storage.history_reader import HistoryReader
 
 __all__ = ["findings_about", "meter_readings", "point_readings", "states_within", "windows_of"]
 
 _WINDOWS = """
-    SELECT length_ns AS length, epoch_ns(valid_time) AS start, version AS revision, value,
-      imputed_share, input_offset, "partition", epoch_ns(available_at) AS known
-    FROM {name}
-    WHERE series = ? AND epoch_ns(valid_time) + length_ns > ? AND epoch_ns(valid_time) < ?
-    QUALIFY row_number() OVER (
-      PARTITION BY length_ns, valid_time, version ORDER BY "offset" DESC) = 1
+    SELECT length, start, revision, value, imputed_share, input_offset, "partition", known
+    FROM (
+      SELECT length_ns AS length, epoch_ns(valid_time) AS start, version AS revision, value,
+        imputed_share, input_offset, "partition", epoch_ns(available_at) AS known,
+        row_number() OVER (
+          PARTITION BY length_ns, valid_time, version ORDER BY "offset" DESC) AS nth
+      FROM {name}
+      WHERE series = $1 AND epoch_ns(valid_time) + length_ns > $2 AND epoch_ns(valid_time) < $3
+    ) AS kept
+    WHERE nth = 1
     ORDER BY length, start, revision
 """
 _READINGS = """
     SELECT topic::VARCHAR AS topic, "partition", count(*) AS readings, min("offset") AS first,
       max("offset") AS last FROM scada
     WHERE epoch_ns(valid_time) >= $1 AND epoch_ns(valid_time) < $2 AND "offset" <= $3
-      AND point IN (SELECT unnest($4::UINTEGER[]))
+      AND point IN (SELECT unnest($4::BIGINT[]))
     GROUP BY topic, "partition" ORDER BY topic, "partition"
 """
 _METER_READINGS = """
     SELECT "partition", count(*) AS readings, min("offset") AS first, max("offset") AS last
     FROM meter_reads
-    WHERE epoch_ns(valid_time) + length_ns > ? AND epoch_ns(valid_time) < ? AND "offset" <= ?
-      AND series = ?
+    WHERE epoch_ns(valid_time) + length_ns > $1 AND epoch_ns(valid_time) < $2 AND "offset" <= $3
+      AND series = $4
     GROUP BY "partition" ORDER BY "partition"
 """
 _STATES = """
     SELECT count(DISTINCT valid_time) AS n, min(epoch_ns(valid_time)) AS first,
       max(epoch_ns(valid_time)) AS last
-    FROM states WHERE epoch_ns(valid_time) >= ? AND epoch_ns(valid_time) < ?
+    FROM states WHERE epoch_ns(valid_time) >= $1 AND epoch_ns(valid_time) < $2
 """
 _FINDINGS = """
     SELECT series::VARCHAR AS series, name::VARCHAR AS name, count(*) AS n,
@@ -54,7 +58,7 @@ _LONGEST_WINDOW = 2 * DAY
 
 
 def windows_of(
-    historian: Historian, kept_as: HistoryClass, series: str, start: int, end: int
+    historian: HistoryReader, kept_as: HistoryClass, series: str, start: int, end: int
 ) -> list[dict[str, Any]]:
     """Every revision of the windows of a series that overlap ``[start, end)`` (ns UTC).
 
@@ -69,7 +73,7 @@ def windows_of(
 
 
 def point_readings(
-    historian: Historian, points: Sequence[int], start: int, end: int, past: int | None = None
+    historian: HistoryReader, points: Sequence[int], start: int, end: int, past: int | None = None
 ) -> list[dict[str, Any]]:
     """Count SCADA readings of ``[start, end)`` (ns UTC), with their first and last raw offset.
 
@@ -83,7 +87,7 @@ def point_readings(
 
 
 def meter_readings(
-    historian: Historian, meter: str, topic: str, start: int, end: int, past: int | None = None
+    historian: HistoryReader, meter: str, topic: str, start: int, end: int, past: int | None = None
 ) -> list[dict[str, Any]]:
     """Count readings of a meter whose periods overlap ``[start, end)`` (ns UTC), as SCADA's.
 
@@ -96,7 +100,7 @@ def meter_readings(
     return [{"topic": topic, **row} for row in rows.to_pylist()]
 
 
-def states_within(historian: Historian, start: int, end: int) -> dict[str, Any]:
+def states_within(historian: HistoryReader, start: int, end: int) -> dict[str, Any]:
     """Count estimated states of ``[start, end)`` (ns UTC), with the first and the last time."""
     rows = historian.sql_within(HistoryClass.STATES, start, end, _STATES, [start, end])
     (found,) = rows.to_pylist()
@@ -104,7 +108,7 @@ def states_within(historian: Historian, start: int, end: int) -> dict[str, Any]:
 
 
 def findings_about(
-    historian: Historian, series: Sequence[str], start: int, end: int
+    historian: HistoryReader, series: Sequence[str], start: int, end: int
 ) -> list[dict[str, Any]]:
     """Findings and ruptures of some series with times in ``[start, end)`` (ns UTC), counted."""
     rows = historian.sql_within(

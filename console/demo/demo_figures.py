@@ -21,6 +21,7 @@ from console.doctor.coherence import (
     from_topic_value,
     worst,
 )
+from console.historian_access import open_historian
 from console.services.gateway import SENT_FILE
 from console.services.run_file import RunFile
 from console.services.scenario import Scenario
@@ -34,7 +35,6 @@ from records.time import DAY, HOUR
 from records.topics import topic_name
 from records.view import decode_view
 from records.window import decode_window
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
 
 __all__ = ["DemoFigures", "LogScan", "read_figures"]
@@ -194,7 +194,7 @@ def _known_before(run: RunFile, hierarchy: Hierarchy, truth: HourlyValues) -> Ho
     """What the naive repeats: the recorded week before the demo, then the truth itself."""
     start = run.start - 7 * DAY
     names = [hierarchy.ids[place] for place in hierarchy.leaves]
-    with Historian(run.directory / "historian") as historian:
+    with open_historian(run.settings) as historian:
         times, values = historian.matrix(
             names, start, run.start, HOUR, as_of=run.start, source=HistoryClass.METER_INTERVALS
         )

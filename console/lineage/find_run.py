@@ -11,7 +11,7 @@ from records.forecast import FORECAST_TYPE, ForecastLevel, decode_forecast
 from records.log import LogReader, LogRecord, Partition
 from records.time import SECOND
 from records.topics import topic_name
-from storage.historian import Historian
+from storage.history_reader import HistoryReader
 from storage.recorded_runs import RecordedRun, recorded_run
 
 __all__ = ["find_run"]
@@ -21,7 +21,7 @@ _AT_ONCE = 500
 
 
 def find_run(
-    settings: Settings, historian: Historian | None, run_id: str
+    settings: Settings, historian: HistoryReader | None, run_id: str
 ) -> tuple[RecordedRun, str]:
     """Return a run, and where it was found: ``historian`` or the topic.
 

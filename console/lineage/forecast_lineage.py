@@ -13,8 +13,8 @@ from console.errors import BadInputError
 from console.lineage.tables import folding_table
 from records.lineage import RawRange
 from records.time import format_time, parse_duration
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
+from storage.history_reader import HistoryReader
 from storage.recorded_runs import RecordedRun, windows_used
 
 __all__ = ["forecast_tree", "print_forecast"]
@@ -23,7 +23,7 @@ _SHOWN = 12
 
 
 def forecast_tree(
-    run: RecordedRun, where: str, series: str | None, historian: Historian | None
+    run: RecordedRun, where: str, series: str | None, historian: HistoryReader | None
 ) -> dict[str, Any]:
     """Return what a run, or one series of it, came from.
 
@@ -58,7 +58,7 @@ def _with_parts(run: RecordedRun, series: str) -> list[str]:
     return list(dict.fromkeys([series, *run.leaves(series)]))
 
 
-def _latest(run: RecordedRun, series: str, historian: Historian) -> dict[str, Any]:
+def _latest(run: RecordedRun, series: str, historian: HistoryReader) -> dict[str, Any]:
     """Windows within the memory of the models, and the raw records that closed them."""
     assert run.lineage is not None
     since = run.issue_time - parse_duration(run.lineage.memory)

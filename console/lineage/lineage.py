@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from console.errors import BadInputError
+from console.historian_access import historian_kept, open_historian
 from console.json_file import check_json_target, write_json
 from console.lineage.find_run import find_run
 from console.lineage.forecast_lineage import forecast_tree, print_forecast
@@ -19,7 +20,7 @@ from console.options import Config, Directory, JsonFile, Namespace
 from console.replays.replay_period import duration, moment
 from console.settings import Settings, load_settings
 from records.time import MINUTE
-from storage.historian import Historian
+from storage.history_reader import HistoryReader
 
 __all__ = ["app"]
 
@@ -105,12 +106,13 @@ def window(
 
 
 @contextmanager
-def _historian(settings: Settings, *, required: bool = True) -> Iterator[Historian | None]:
-    place = settings.directory / "historian"
-    if place.is_dir():
-        with Historian(place) as historian:
+def _historian(settings: Settings, *, required: bool = True) -> Iterator[HistoryReader | None]:
+    if historian_kept(settings):
+        with open_historian(settings) as historian:
             yield historian
     elif required:
-        raise BadInputError(f"{place} is not there: no run has recorded anything in it")
+        raise BadInputError(
+            f"{settings.directory / 'historian'} is not there: no run has recorded anything in it"
+        )
     else:
         yield None

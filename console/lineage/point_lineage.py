@@ -17,8 +17,8 @@ from console.lineage.tables import folding_table
 from console.settings import Settings
 from records.lineage import RunLineage
 from records.time import DAY, format_duration, format_time, parse_duration, parse_time
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
+from storage.history_reader import HistoryReader
 from storage.recorded_runs import parents_of, recorded_runs
 from storage.touched_products import findings_about, states_within, windows_of
 
@@ -35,7 +35,7 @@ _SHOWN = 12
 
 
 def point_tree(
-    settings: Settings, historian: Historian, name: str, start: int, end: int
+    settings: Settings, historian: HistoryReader, name: str, start: int, end: int
 ) -> dict[str, Any]:
     """Return what the readings of a point in ``[start, end)`` (ns UTC) touched.
 

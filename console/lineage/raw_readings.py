@@ -10,7 +10,7 @@ from console.services.run_file import read_run
 from console.services.scenario import read_scenario
 from console.settings import Settings
 from records.topics import topic_name
-from storage.historian import Historian
+from storage.history_reader import HistoryReader
 from storage.touched_products import meter_readings, point_readings
 
 __all__ = ["check_known", "raw_readings"]
@@ -22,7 +22,7 @@ _KNOWN = """
 """
 
 
-def check_known(historian: Historian, name: str) -> None:
+def check_known(historian: HistoryReader, name: str) -> None:
     """Refuse a name of which nothing was ever recorded.
 
     Raises
@@ -40,7 +40,7 @@ def check_known(historian: Historian, name: str) -> None:
 
 def raw_readings(
     settings: Settings,
-    historian: Historian,
+    historian: HistoryReader,
     name: str,
     start: int,
     end: int,

@@ -11,8 +11,8 @@ from console.lineage.raw_readings import check_known, raw_readings
 from console.lineage.tables import folding_table
 from console.settings import Settings
 from records.time import format_duration, format_time
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
+from storage.history_reader import HistoryReader
 from storage.touched_products import windows_of
 
 __all__ = ["print_window", "window_tree"]
@@ -21,7 +21,7 @@ _CLASSES = (HistoryClass.WINDOWS, HistoryClass.LONG_WINDOWS, HistoryClass.METER_
 
 
 def window_tree(
-    settings: Settings, historian: Historian, name: str, start: int, length: int
+    settings: Settings, historian: HistoryReader, name: str, start: int, length: int
 ) -> dict[str, Any]:
     """Return the revisions of a window (ns UTC, ns), each with the readings known to it.
 
@@ -60,7 +60,11 @@ def window_tree(
 
 
 def _revision(
-    settings: Settings, historian: Historian, name: str, kept_as: HistoryClass, row: dict[str, Any]
+    settings: Settings,
+    historian: HistoryReader,
+    name: str,
+    kept_as: HistoryClass,
+    row: dict[str, Any],
 ) -> dict[str, Any]:
     start, end, offset = row["start"], row["start"] + row["length"], row["input_offset"]
     given = offset is None or offset < 0

@@ -11,6 +11,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from console.errors import BadInputError
+from console.historian_access import open_historian
 from console.replays.pacing import PacedOutlet, Pacing
 from console.replays.reach import Reach
 from console.replays.replay_folder import replay_folder
@@ -26,6 +27,7 @@ from records.topics import CATALOGUE, Partitioning, topic_name
 from storage.checkpoint_record import Checkpoint
 from storage.historian import Historian
 from storage.historian_classes import HistoryClass
+from storage.history_reader import HistoryReader
 from storage.recorded_products import forecast_values, interval_values, model_versions
 from stream.keeper import Outlet
 from stream.lead_scores import LeadRow, LeadScores
@@ -50,7 +52,6 @@ _CLOSING = 10 * MINUTE
 _LEADS = (HOUR, DAY, 2 * DAY)
 _AT_ONCE = 6 * HOUR
 """Forecasts are many: issues of this long are compared at a time."""
-_EVER = (-(2**62), 2**62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ def replay_recorded(
                 on_progress=progress,
             )
         folder.finish(log.consumed)
-    with Historian(run.directory / "historian") as was, Historian(folder.historian) as now:
+    with open_historian(run.settings) as was, Historian(folder.historian) as now:
         horizon = nanoseconds(settings.forecast.horizon)
         tolerance = 0.0 if opening.known_by is None else WARMED_TOLERANCE
         products = list(_compared(was, now, first, last))
@@ -289,7 +290,7 @@ def _period(
 
 
 def _compared(
-    was: Historian, now: Historian, first: int, last: int
+    was: HistoryReader, now: HistoryReader, first: int, last: int
 ) -> Iterator[ProductDifferences]:
     """Compare windows, a piece of the period at a time."""
     both = was, now
@@ -305,21 +306,31 @@ def _compared(
 
 
 def _compared_forecasts(
-    was: Historian, now: Historian, first: int, last: int, horizon: int, tolerance: float
+    was: HistoryReader, now: HistoryReader, first: int, last: int, horizon: int, tolerance: float
 ) -> ProductDifferences:
     """Compare forecasts, a piece of the period at a time."""
     both = was, now
     found = ProductDifferences("forecast", tolerance)
-    for since, until in _pieces(both, HistoryClass.FORECASTS, first, last + 1, _AT_ONCE):
+    issued = first, last + 1
+    for since, until in _pieces(both, HistoryClass.FORECASTS, *issued, _AT_ONCE, horizon):
         found.take(*(forecast_values(h, since, until, horizon) for h in both))
     return found
 
 
 def _pieces(
-    historians: Sequence[Historian], kept_as: HistoryClass, first: int, end: int, length: int
+    historians: Sequence[HistoryReader],
+    kept_as: HistoryClass,
+    first: int,
+    end: int,
+    length: int,
+    horizon: int = 0,
 ) -> Iterator[tuple[int, int]]:
-    """Pieces of ``[first, end)`` on the dates of which anything is kept, in order."""
-    dates = {entry.date for h in historians for entry in h.manifest().of_class(kept_as, *_EVER)}
+    """Pieces of ``[first, end)`` on the dates of which anything is kept, in order.
+
+    `horizon` is how far the times of what is kept lie beyond its date, at most.
+    """
+    valid = first - DAY, end + horizon + DAY
+    dates = {date for h in historians for date in h.dates(kept_as, *valid)}
     for date in sorted(dates):
         day = parse_time(f"{date}T00:00Z")
         since, until = max(first, day), min(end, day + DAY)

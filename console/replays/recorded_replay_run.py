@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from console.errors import BadInputError
+from console.historian_access import open_historian
 from console.json_file import check_json_target, write_json
 from console.log_access import open_reader
 from console.progress import share_progress
@@ -25,7 +26,6 @@ from console.replays.replay_report import print_recorded, recorded_json
 from console.services.run_file import RunFile, read_run
 from console.settings import Settings, load_settings
 from records.log import LogReader
-from storage.historian import Historian
 from storage.historian_log import HistorianLog
 
 __all__ = ["run_recorded"]
@@ -102,7 +102,7 @@ def _recorded_run(settings: Settings) -> RunFile:
 @contextmanager
 def _opened(run: RunFile, from_historian: bool) -> Iterator[LogReader]:
     if from_historian:
-        with Historian(run.directory / "historian") as historian:
+        with open_historian(run.settings) as historian:
             yield HistorianLog(historian)
         return
     reader = open_reader(run.settings)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from console.historian_access import open_historian
 from console.services.run_file import RunFile
 from records.envelope import watermark_of
 from records.log import LogReader, LogWriter, Partition
@@ -18,7 +19,6 @@ from records.state import STATE_TYPE
 from records.time import HOUR, MINUTE
 from records.topics import topic_name
 from records.window import WINDOW_TYPE
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
 from storage.historian_derived import state_records, window_records
 from stream.keeper import Outlet
@@ -92,7 +92,7 @@ def fill_before(opening: Opening, run: RunFile, writer: LogWriter, namespace: st
     windows, states = (topic_name(namespace, n) for n in ("window.5min.v1", "network.state.v1"))
     quarters = topic_name(namespace, "window.15min.v1")
     until = opening.known_by + 1
-    with Historian(run.directory / "historian") as historian:
+    with open_historian(run.settings) as historian:
         writer.append(window_records(historian, windows, run.start, until))
         writer.append(
             window_records(

@@ -8,15 +8,15 @@ import time
 import numpy as np
 import structlog
 
+from console.historian_access import check_same_log, open_keeper
 from console.json_file import write_json
-from console.log_access import kafka_connection
+from console.log_access import kafka_connection, open_reader
 from console.services.history import keep_history
 from console.services.run_file import RunFile
 from console.services.scenario import HISTORY_START, make_network, twin_of
 from ingest.network_files import read_case
 from records.topics import CATALOGUE, Partitioning, topic_name
 from storage.embedded_log import EmbeddedLogWriter
-from storage.historian_writer import HistorianWriter
 
 __all__ = ["create_topics", "prepare"]
 
@@ -37,11 +37,13 @@ def prepare(run: RunFile, _stop: threading.Event) -> None:
     twin = twin_of(run, make_network(run))
     create_topics(run, len(twin.area_names))
     history = twin.history(HISTORY_START, run.start)
-    writer = HistorianWriter(run.directory / "historian", durable=run.settings.checkpoint.durable)
+    writer, reader = open_keeper(run.settings), open_reader(run.settings)
     try:
+        check_same_log(run.settings, writer, reader)
         kept = keep_history(history, writer, time.time_ns())
     finally:
         writer.close()
+        reader.close()
     write_json(done, {"points": len(twin.register.points), "history_values": kept})
     _logger.info("prepared", points=len(twin.register.points), history_values=kept)
 

@@ -14,6 +14,7 @@ from functools import cache
 
 import structlog
 
+from console.historian_access import history_reader
 from console.log_access import kafka_connection, open_reader, open_writer
 from console.redis_access import open_redis
 from console.services.heartbeat import Pulse
@@ -36,9 +37,10 @@ from records.log import (
 from records.snapshot import pack, unpack
 from records.topics import topic_name
 from records.window import decode_window
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
 from storage.historian_readings import was_recorded
+from storage.history_reader import HistoryReader
+from storage.postgresql_connection import HistorianUnavailableError
 from stream.keeper import Checkpoints
 from stream.rebuilder import Rebuilder
 from stream.relay import RelayedWriter
@@ -49,6 +51,7 @@ _logger = structlog.get_logger(__name__)
 
 _NAME = "rebuild"
 _IDLE_S = 0.5
+_AGAIN_S = 2.0
 _DEAD_LETTER_SLOT = 2
 """Partition of the embedded log's dead letters that is this process's own."""
 
@@ -66,7 +69,7 @@ def rebuild(run: RunFile, stop: threading.Event) -> None:
         slots = {topic_name(space, "dead-letter.v1"): _DEAD_LETTER_SLOT}
         writer = RelayedWriter(SlottedWriter(log, slots), space)
     pulse = Pulse(client, space, _NAME)
-    historian = Historian(run.directory / "historian")
+    historian = history_reader(settings)
 
     def rebuilder() -> Rebuilder:
         # Mostly nothing comes late: what this takes is read when something does.
@@ -86,6 +89,12 @@ def rebuild(run: RunFile, stop: threading.Event) -> None:
                 answered = service.turn()
             except LogUnavailableError as error:
                 _logger.warning("log_does_not_answer", error=str(error))
+            except HistorianUnavailableError as error:
+                # The requests wait in their topic.
+                _logger.warning("historian_does_not_answer", error=str(error))
+                pulse.beat(service.event_time, status="error", detail=str(error))
+                stop.wait(_AGAIN_S)
+                continue
             retention.apply_now_and_then()
             pulse.beat(service.event_time, detail=f"{service.waiting} requests waiting")
             if not answered:
@@ -129,7 +138,7 @@ class RebuildService:
     def __init__(
         self,
         rebuilder: Callable[[], Rebuilder],
-        historian: Historian,
+        historian: HistoryReader,
         reader: LogReader,
         writer: LogWriter,
         checkpoints: Checkpoints,
@@ -239,7 +248,7 @@ class RebuildService:
 
     def _is_recorded(self, late: LateReadings) -> bool:
         """Whether the historian holds all that the answer is made of."""
-        reached = self._historian.manifest().next_offsets()
+        reached = self._historian.next_offsets()
         raw, made_before = self._made_of[late.metered]
         if reached.get(Partition(raw, late.area), 0) <= late.input_offset:
             return False

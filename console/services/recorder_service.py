@@ -9,10 +9,12 @@ from collections.abc import Sequence
 
 import structlog
 
+from console.historian_access import check_same_log, historian_url, open_keeper
 from console.log_access import open_reader
 from console.redis_access import open_redis
 from console.services.heartbeat import Pulse
 from console.services.run_file import RunFile
+from console.settings import Settings
 from records.envelope import watermark_of
 from records.errors import RecordError
 from records.log import (
@@ -26,8 +28,9 @@ from records.topics import topic_name
 from storage.disk_full import MAKE_ROOM, is_disk_full
 from storage.filing import RECORDED_TOPICS
 from storage.historian_classes import HistoryClass
-from storage.historian_writer import HistorianWriter
-from storage.recorder import Recorder
+from storage.postgresql_connection import HistorianUnavailableError
+from storage.recorder import HistoryKeeper, Recorder
+from storage.writer_lock import WriterLockedError
 
 __all__ = ["record", "take_available"]
 
@@ -43,35 +46,40 @@ _NICE = 10
 def record(run: RunFile, stop: threading.Event) -> None:
     """Record until asked to stop; what was written by then is recorded to the end.
 
-    While the disk is full nothing more is taken in, and what waits is committed when there is
-    room again. While the log does not answer, it is asked again.
+    While the disk is full, or the server of the historian away, nothing more is taken in, and what
+    waits is committed when it can be. While the log does not answer, it is asked again.
 
     Raises
     ------
-    OSError
-        When asked to stop while the disk is full: what waits is recorded by the next start.
+    OSError, storage.postgresql_connection.HistorianUnavailableError
+        When asked to stop meanwhile: what waits is recorded by the next start.
+    BadInputError
+        When the historian is that of another log.
     """
     # What it files is in the log already: it may wait where alarms and forecasts may not.
     os.nice(_NICE)
     settings = run.settings
     reader, client = open_reader(settings), open_redis(settings)
     pulse = Pulse(client, settings.namespace, "recorder")
-    writer = HistorianWriter(run.directory / "historian", durable=settings.checkpoint.durable)
+    writer = _opened(settings, pulse, stop)
+    if writer is None:
+        return
+    check_same_log(settings, writer, reader)
     recorder = Recorder(writer)
     topics = [topic_name(settings.namespace, name) for name in RECORDED_TOPICS]
     tidied = committed = time.monotonic()
     tidy_every = settings.historian.tidy_every.total_seconds()
     retention = {HistoryClass(name): kept for name, kept in settings.historian.retention.items()}
     event_time: int | None = None
-    full = False
+    stuck = False
     try:
         while True:
             ending = stop.is_set()
             taken = 0
             try:
-                if full or time.monotonic() - committed > _COMMIT_EVERY_S:
+                if stuck or time.monotonic() - committed > _COMMIT_EVERY_S:
                     recorder.flush()
-                    committed, full = time.monotonic(), False
+                    committed, stuck = time.monotonic(), False
                 if time.monotonic() - tidied > tidy_every:
                     dropped, merged = writer.tidy(
                         event_time, retention, recorded_now=time.time_ns()
@@ -86,9 +94,17 @@ def record(run: RunFile, stop: threading.Event) -> None:
             except OSError as error:
                 if ending or not is_disk_full(error):
                     raise
-                full = True
+                stuck = True
                 _logger.error("no_room_for_history", error=str(error), remedy=MAKE_ROOM)
                 pulse.beat(event_time, status="error", detail=MAKE_ROOM)
+                stop.wait(_AGAIN_S)
+                continue
+            except (HistorianUnavailableError, WriterLockedError) as error:
+                if ending:
+                    raise
+                # A session that was cut off may hold the lock for a while yet.
+                stuck = True
+                _away(error, pulse, event_time)
                 stop.wait(_AGAIN_S)
                 continue
             if taken == 0 and ending:
@@ -102,6 +118,27 @@ def record(run: RunFile, stop: threading.Event) -> None:
         writer.close()
         reader.close()
         client.close()
+
+
+def _opened(settings: Settings, pulse: Pulse, stop: threading.Event) -> HistoryKeeper | None:
+    """The historian's writer, once its server answers; None when asked to stop before."""
+    while not stop.is_set():
+        try:
+            return open_keeper(settings)
+        except HistorianUnavailableError as error:
+            _away(error, pulse, None)
+            stop.wait(_AGAIN_S)
+        except WriterLockedError as error:
+            if historian_url(settings) is None:
+                raise
+            _away(error, pulse, None)
+            stop.wait(_AGAIN_S)
+    return None
+
+
+def _away(error: Exception, pulse: Pulse, event_time: int | None) -> None:
+    _logger.error("historian_does_not_answer", error=str(error))
+    pulse.beat(event_time, status="error", detail=str(error))
 
 
 def _read(reader: LogReader, where: Partition, offset: int) -> Sequence[LogRecord]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from console.historian_access import open_historian
 from console.services.history import training_set
 from console.services.run_file import RunFile
 from console.services.scenario import HISTORY_START, Scenario
@@ -13,7 +14,6 @@ from console.settings import nanoseconds
 from records.log import Partition
 from records.time import DAY
 from records.topics import topic_name
-from storage.historian import Historian
 from storage.historian_classes import CLASSES, HistoryClass
 from storage.redis_refill import READ_MODEL_TOPICS
 from stream.alarms import AlarmSettings, AlarmStage
@@ -77,7 +77,7 @@ def stage_named(name: str, run: RunFile, scenario: Scenario) -> Stage[Any]:
     if name == "alarms":
         return AlarmStage(space, scenario.network, scenario.register, _alarm_settings(run))
     if name == "forecast":
-        with Historian(run.directory / "historian") as historian:
+        with open_historian(run.settings) as historian:
             training = training_set(historian, scenario.plan, HISTORY_START, run.start)
         return ForecastStage(space, scenario.plan, training)
     raise ValueError(f"there is no stage {name!r}")

@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from console.errors import BadInputError
+from console.historian_access import historian_kept, open_historian
 from console.json_file import write_json
 from console.options import Config, Directory, JsonFile, Namespace
 from console.replays.replay_period import moment
 from console.settings import load_settings
 from records.meter_estimate import EstimateInputs
 from records.time import format_time
-from storage.historian import Historian
 from storage.historian_classes import HistoryClass
 
 __all__ = ["app"]
@@ -61,12 +61,15 @@ def estimates(
 ) -> None:
     """List every estimate of a meter: energy, method, inputs, who approved it, and reversals."""
     settings = load_settings(config, namespace=namespace, directory=directory)
-    place = settings.directory / "historian"
-    if not place.is_dir():
-        raise BadInputError(f"{place} is not there: no run has recorded anything in it")
+    if not historian_kept(settings):
+        place = settings.directory / "historian"
+        raise BadInputError(
+            f"{place} is not there: no run has recorded anything in it, and HISTORIAN_URL names "
+            "no server that has"
+        )
     start = moment("--from", since) or 0
     end, known = moment("--to", until) or _FOREVER, moment("--as-of", as_of) or _FOREVER
-    with Historian(place) as historian:
+    with open_historian(settings) as historian:
         found = historian.sql_within(
             HistoryClass.METER_ESTIMATES, start, end, _QUERY, [meter, start, end, known]
         )

@@ -36,7 +36,7 @@ def gridcast(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> Command:
     """Run `gridcast ARGUMENTS` in a fresh directory, with no server named."""
-    for name in ("REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS", "GRIDCAST_DEBUG"):
+    for name in ("REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS", "HISTORIAN_URL", "GRIDCAST_DEBUG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(tmp_path)

@@ -17,8 +17,8 @@ from records.time import SECOND
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("REDIS_URL", raising=False)
-    monkeypatch.delenv("KAFKA_BOOTSTRAP_SERVERS", raising=False)
+    for name in ("REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS", "HISTORIAN_URL"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
 
@@ -58,11 +58,13 @@ def test_the_area_stage_waits_for_each_gateway_as_long_as_the_settings_say() -> 
 
 def test_addresses_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://:secret@example:6379/0")
+    monkeypatch.setenv("HISTORIAN_URL", "postgresql://grid:secret@example/history")
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "example:9092")
     settings = load_settings()
     assert settings.addresses.kafka_bootstrap_servers == "example:9092"
     assert settings.addresses.redis_url is not None
     assert settings.addresses.redis_url.get_secret_value().startswith("redis://:secret@")
+    assert settings.addresses.historian_url is not None
     assert "secret" not in repr(settings)
     assert "secret" not in settings.model_dump_json()
 
@@ -86,9 +88,13 @@ def test_the_command_line_wins_over_the_file() -> None:
         ("[logging]\nformat = 'xml'", r"logging\.format: .*'json'.*got 'xml'"),
         ("[forecast]\nhorizon = 'PT90M'", r"horizon 1:30:00 is not a multiple"),
         ("[deadline]\nwarning = 'PT1H'", "warning must be shorter than alarm"),
+        ("[historian]\nserver_schema = 'a;b'", r"historian\.server_schema: "),
         ("namespace = 'Upper Case'", "namespace: "),
         ("[scada", "not valid TOML"),
-        ("[addresses]\nredis_url = 'x'", "set KAFKA_BOOTSTRAP_SERVERS and REDIS_URL"),
+        (
+            "[addresses]\nredis_url = 'x'",
+            "set KAFKA_BOOTSTRAP_SERVERS, REDIS_URL",
+        ),
     ],
 )
 def test_what_does_not_belong_is_refused_with_a_way_out(text: str, message: str) -> None:

@@ -85,7 +85,7 @@ def test_every_class_can_be_kept(history):
     assert counts == {
         "records": 4, "scada": 2, "validated": 1, "meter_reads": 2, "weather": 1, "windows": 1,
         "long_windows": 1, "meter_intervals": 1, "meter_estimates": 0, "states": 1,
-        "forecasts": 2, "events": 2,
+        "forecasts": 2, "runs": 0, "events": 2,
         "dead_letters": 0,
     }  # fmt: skip
     (state,) = historian.as_of(HistoryClass.STATES, 0, 2**62).to_pylist()

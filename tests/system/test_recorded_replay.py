@@ -95,7 +95,7 @@ def replay(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Any]:
-    for name in ("REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS", "GRIDCAST_DEBUG"):
+    for name in ("REDIS_URL", "KAFKA_BOOTSTRAP_SERVERS", "HISTORIAN_URL", "GRIDCAST_DEBUG"):
         monkeypatch.delenv(name, raising=False)
 
     def command(*arguments: str) -> Replayed:
