@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from records.time import DAY
@@ -11,20 +12,15 @@ from storage.history_reader import HistoryReader
 
 __all__ = ["forecast_values", "interval_values", "model_versions"]
 
-# A stage that does its work again after a crash appends the same record again: the last counts.
 _INTERVALS = """
-    SELECT series, length, start AS valid_time, 0::BIGINT AS issue_time, revision,
-      CAST(-1 AS DOUBLE PRECISION) AS quantile, value
-    FROM (
-      SELECT series::VARCHAR AS series, length_ns AS length, epoch_ns(valid_time) AS start,
-        version AS revision, value, row_number() OVER (
-          PARTITION BY series, length_ns, valid_time, version ORDER BY "offset" DESC) AS nth
-      FROM {name}
-      WHERE epoch_ns(valid_time) >= $1 AND epoch_ns(valid_time) < $2
-        AND epoch_ns(available_at) <= $3
-    ) AS kept
-    WHERE nth = 1
+    SELECT series::VARCHAR AS series, length_ns AS length, epoch_ns(valid_time) AS valid_time,
+      0::BIGINT AS issue_time, version AS revision, CAST(-1 AS DOUBLE PRECISION) AS quantile,
+      value, "offset"
+    FROM {name}
+    WHERE epoch_ns(valid_time) >= $1 AND epoch_ns(valid_time) < $2
+      AND epoch_ns(available_at) <= $3
 """
+# A stage that does its work again after a crash appends the same record again: the last counts.
 _FORECASTS = """
     SELECT series, length, start AS valid_time, issue_time, revision,
       unnest(ARRAY[CAST(-1 AS DOUBLE PRECISION)] || numbers(probabilities)) AS quantile,
@@ -58,10 +54,14 @@ def interval_values(
     Returns
     -------
     pyarrow.Table
-        Columns series, length (ns), valid_time, issue_time (0), revision, quantile (-1), value.
+        Columns series, length (ns), valid_time, issue_time (0), revision, quantile (-1), value,
+        in the order of the log: a stage that does its work again after a crash appends the same
+        record again, and the last row of a revision counts.
     """
     query = _INTERVALS.format(name=kept_as.value)
-    return historian.sql_within(kept_as, start, end, query, [start, end, known_by])
+    table = historian.sql_within(kept_as, start, end, query, [start, end, known_by])
+    order = np.argsort(table["offset"].to_numpy(), kind="stable")
+    return table.drop_columns("offset").take(order)
 
 
 def forecast_values(historian: HistoryReader, start: int, end: int, horizon: int) -> pa.Table:

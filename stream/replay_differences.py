@@ -28,6 +28,8 @@ VALUES = pa.schema(
 the issue it belongs to, ns UTC (0 for what is measured), and the quantile's level or `MEAN`."""
 
 _KEY = [name for name in VALUES.names if name != "value"]
+_MOST_KEYS = 2**31
+"""Numbers of keys are counted up to this: times one more column's they are within 64 bits."""
 _ORDER = [
     (name, "ascending")
     for name in ("issue_time", "valid_time", "series", "length", "revision", "quantile")
@@ -112,16 +114,14 @@ class ProductDifferences:
         Parameters
         ----------
         recorded, replayed
-            Tables with the columns of `VALUES`, every key once.
+            Tables with the columns of `VALUES`; of rows with the same key the last one counts.
         """
-        both = recorded.append_column("in_recorded", _yes(recorded)).join(
-            replayed.append_column("in_replayed", _yes(replayed)),
-            keys=_KEY,
-            join_type="full outer",
-            right_suffix="_replayed",
-        )
-        was, now = _floats(both["value"]), _floats(both["value_replayed"])
-        in_recorded, in_replayed = (_flags(both[name]) for name in ("in_recorded", "in_replayed"))
+        both = pa.concat_tables([recorded.select(VALUES.names), replayed.select(VALUES.names)])
+        at_recorded, at_replayed = _matched(both, len(recorded))
+        in_recorded, in_replayed = at_recorded >= 0, at_replayed >= 0
+        value = _floats(both["value"])
+        was = np.where(in_recorded, value[at_recorded], np.nan)
+        now = np.where(in_replayed, value[at_replayed], np.nan)
         known = np.isfinite(was) & np.isfinite(now)
         gap = np.zeros(len(was))
         gap[known] = np.abs(was[known] - now[known])
@@ -135,7 +135,11 @@ class ProductDifferences:
         self.only_replayed += int((~in_recorded).sum())
         self.largest = max(self.largest, float(gap.max(initial=0.0)))
         if different.any() and len(self.kept) < self.keep:
-            first = both.filter(different).sort_by(_ORDER).slice(0, self.keep - len(self.kept))
+            rows = np.where(in_recorded, at_recorded, at_replayed)[different]
+            found = both.select(_KEY).take(rows)
+            found = found.append_column("recorded", pa.array(was[different]))
+            found = found.append_column("replayed", pa.array(now[different]))
+            first = found.sort_by(_ORDER).slice(0, self.keep - len(self.kept))
             self.kept += [self._difference(row) for row in first.to_pylist()]
 
     def _difference(self, row: dict[str, object]) -> Difference:
@@ -147,22 +151,47 @@ class ProductDifferences:
             _whole(issue_time) or None,
             _whole(row["revision"]),
             None if quantile == MEAN else _number(quantile),
-            _number(row["value"]),
-            _number(row["value_replayed"]),
+            _number(row["recorded"]),
+            _number(row["replayed"]),
         )
 
 
-def _yes(table: pa.Table) -> pa.Array:
-    return pa.array(np.ones(len(table), np.bool_))
+def _matched(
+    both: pa.Table, n_recorded: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Where each key stands last among the rows recorded and among those after them.
+
+    Two arrays of shape (n_keys,), -1 where one side does not have the key.
+    """
+    key = _keys(both)
+    replayed = np.arange(len(key)) >= n_recorded
+    order = np.lexsort((replayed, key))
+    key, replayed = key[order], replayed[order]
+    new = np.diff(key, prepend=-1) != 0
+    last = np.ones(len(key), np.bool_)
+    last[:-1] = new[1:] | (replayed[1:] != replayed[:-1])
+    place = np.cumsum(new) - 1
+    found = np.full((2, int(new.sum())), -1)
+    found[replayed[last].astype(np.int64), place[last]] = order[last]
+    return found[0], found[1]
+
+
+def _keys(table: pa.Table) -> npt.NDArray[np.int64]:
+    """One number for each row, the same where and only where the keys are."""
+    key, n_keys = np.zeros(len(table), np.int64), 1
+    for name in _KEY:
+        column = table[name].combine_chunks().dictionary_encode()
+        key = key * len(column.dictionary) + column.indices.to_numpy()
+        n_keys *= max(len(column.dictionary), 1)
+        if n_keys > _MOST_KEYS:
+            known, key = np.unique(key, return_inverse=True)
+            n_keys = len(known)
+    return key
 
 
 def _floats(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """Values of a column; null becomes NaN."""
     return np.asarray(column.cast(pa.float64()).to_numpy(), np.float64)
-
-
-def _flags(column: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    return np.asarray(column.fill_null(False).to_numpy(), np.bool_)
 
 
 def _whole(value: object) -> int:

@@ -93,6 +93,20 @@ def test_only_the_earliest_differences_are_kept_and_all_are_counted() -> None:
     assert [difference.valid_time for difference in found.kept] == [1, 3]
 
 
+def test_of_rows_with_the_same_key_the_last_one_counts() -> None:
+    found = taken(table(row(1.0), row(2.0)), table(row(3.0), row(2.0)))
+    assert (found.compared, found.different) == (1, 0)
+
+
+def test_keys_that_differ_in_every_column_are_matched() -> None:
+    rows = [
+        row(float(k), str(k), length=k, valid_time=k, issue_time=k, revision=k, quantile=k / 512)
+        for k in range(512)
+    ]
+    found = taken(table(*rows), table(*rows[::-1], row(1.0, "other")))
+    assert (found.compared, found.different, found.only_replayed) == (513, 1, 1)
+
+
 values = st.dictionaries(
     st.tuples(st.sampled_from("abc"), st.integers(0, 3)),
     st.none() | st.integers(-2, 2).map(float),
