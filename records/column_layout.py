@@ -1,9 +1,10 @@
-"""The bytes of an Arrow stream of plain numbers, laid out once and filled in.
+"""The bytes of an Arrow stream of numbers and texts, laid out once and filled in.
 
-Between two records of one schema only the metadata, the number of rows and the numbers differ.
-What stands around them is taken from Arrow's own writer, once for each length of the metadata
-and each number of rows, so that a record costs a few copies. A value laid out in any other way,
-as another writer of Arrow may do, is not for here: `ColumnLayout.take_apart` leaves it to Arrow.
+Between two records of one schema only the metadata, the number of rows and the columns differ.
+What stands around them is taken from Arrow's own writer, once for each length of the metadata,
+each number of rows and each length of their texts, so that a record costs a few copies. A value
+laid out in any other way, as another writer of Arrow may do, is not for here:
+`ColumnLayout.take_apart` leaves it to Arrow.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import ipc
+
+from records.text_columns import read_texts, text_bytes
 
 __all__ = ["META", "NUMBERS", "ColumnLayout"]
 
@@ -30,11 +33,17 @@ NUMBERS = {
 }
 """numpy's type for each of Arrow's that a column of numbers may have."""
 
+_TEXT = pa.string()
+_BEGIN = np.dtype(np.int32)
 _OPTIONS = ipc.IpcWriteOptions()
 _END = b"\xff\xff\xff\xff\0\0\0\0"
 _MARK = b"\xfe"
 _LONGEST_META = 4096
 _MOST_KNOWN = 8192
+
+
+Sizes: TypeAlias = tuple[int, ...]
+"""Number of rows, then the length in bytes of each column of texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,50 +57,65 @@ class _Head:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """The batch's message up to its numbers, and where each column's begin after it."""
+    """The batch's message up to its columns, and the pieces of these after it, in order.
+
+    A column of numbers is one piece; one of texts is two, where each text begins and the texts.
+    """
 
     header: bytes
     starts: tuple[int, ...]
+    ends: tuple[int, ...]
     padding: tuple[bytes, ...]
     size: int
 
 
 class ColumnLayout:
-    """Layout of the records of one schema of numbers.
+    """Layout of the records of one schema of numbers and texts.
 
     Parameters
     ----------
     schema
-        Its fields, all of them numbers.
+        Its fields, all of them numbers or texts.
     """
 
     def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema
-        self._columns = [(field.name, NUMBERS[field.type]) for field in schema]
+        self._columns = [(field.name, NUMBERS.get(field.type)) for field in schema]
+        self._texts = [field.name for field in schema if field.type == _TEXT]
         self._head = lru_cache(maxsize=_LONGEST_META)(self._made_head)
         self._batch = lru_cache(maxsize=_MOST_KNOWN)(self._made_batch)
-        self._rows: dict[bytes, int] = {}
-        self._at = self._written(_MARK * 64, 0)[0].index(_MARK * 64)
+        self._sizes: dict[bytes, Sizes] = {}
+        empty = (0,) * (1 + len(self._texts))
+        self._at = self._written(_MARK * 64, empty)[0].index(_MARK * 64)
 
     @staticmethod
     def fits(schema: pa.Schema) -> bool:
-        """Whether all of the schema's fields are numbers."""
-        return all(field.type in NUMBERS for field in schema)
+        """Whether all of the schema's fields are numbers or texts."""
+        return all(field.type in NUMBERS or field.type == _TEXT for field in schema)
 
     def put_together(self, columns: Mapping[str, Any], metadata: bytes) -> bytes | None:
         """Return the very bytes that Arrow writes, or None where a column needs converting."""
         n_rows = len(columns[self._columns[0][0]])
         if len(metadata) > _LONGEST_META or not metadata:
             return None
-        head, batch = self._head(len(metadata)), self._batch(n_rows)
-        parts = [head.before, metadata, head.after, batch.header]
-        for (name, dtype), padding in zip(self._columns, batch.padding, strict=True):
+        pieces: list[bytes] = []
+        sizes = [n_rows]
+        for name, dtype in self._columns:
             column = columns[name]
-            if not isinstance(column, np.ndarray) or column.dtype != dtype:
+            if len(column) != n_rows:
                 return None
-            if column.shape != (n_rows,):
+            if dtype is None:
+                begins, texts = text_bytes(column)
+                sizes.append(len(texts))
+                pieces += begins, texts
+                continue
+            if not isinstance(column, np.ndarray) or column.dtype != dtype or column.ndim != 1:
                 return None
-            parts += column.tobytes(), padding
+            pieces.append(column.tobytes())
+        head, batch = self._head(len(metadata)), self._batch(tuple(sizes))
+        parts = [head.before, metadata, head.after, batch.header]
+        for piece, padding in zip(pieces, batch.padding, strict=True):
+            parts += piece, padding
         parts.append(_END)
         return b"".join(parts)
 
@@ -105,46 +129,75 @@ class ColumnLayout:
         if value[:at] != head.before or value[end : head.size] != head.after:
             return None
         start = head.size + 8 + int.from_bytes(value[head.size + 4 : head.size + 8], "little")
-        n_rows = self._rows.get(value[head.size : start])
-        if n_rows is None:
+        sizes = self._sizes.get(value[head.size : start])
+        if sizes is None:
             return None
-        batch = self._batch(n_rows)
+        batch = self._batch(sizes)
         if len(value) != start + batch.size + len(_END) or not value.endswith(_END):
             return None
-        columns = {
-            name: np.frombuffer(value, dtype, n_rows, start + offset)
-            for (name, dtype), offset in zip(self._columns, batch.starts, strict=True)
-        }
+        columns: dict[str, npt.NDArray[Any]] = {}
+        piece = 0
+        for name, dtype in self._columns:
+            if dtype is not None:
+                columns[name] = np.frombuffer(value, dtype, sizes[0], start + batch.starts[piece])
+                piece += 1
+                continue
+            begins, texts = (
+                value[start + batch.starts[part] : start + batch.ends[part]]
+                for part in (piece, piece + 1)
+            )
+            found = read_texts(sizes[0], begins, texts)
+            if found is None:
+                return None
+            columns[name] = found
+            piece += 2
         return columns, value[at:end]
 
-    def learn(self, n_rows: int) -> None:
-        """Note that records of so many rows occur; from then on they are taken apart here."""
-        if len(self._rows) < _MOST_KNOWN:
-            self._rows[self._batch(n_rows).header] = n_rows
+    def learn(self, columns: Mapping[str, Any]) -> None:
+        """Note that records of these sizes occur; from then on they are taken apart here."""
+        if len(self._sizes) < _MOST_KNOWN:
+            n_rows = len(columns[self._columns[0][0]])
+            sizes = (n_rows, *(len(text_bytes(columns[name])[1]) for name in self._texts))
+            self._sizes[self._batch(sizes).header] = sizes
 
     def _made_head(self, length: int) -> _Head:
         # Arrow does not look into the metadata, so that any bytes of the length will do.
-        stream, size = self._written(_MARK * length, 0)
+        stream, size = self._written(_MARK * length, (0,) * (1 + len(self._texts)))
         at = self._at
         assert stream[at : at + length] == _MARK * length
         return _Head(stream[:at], stream[at + length : size], size)
 
-    def _made_batch(self, n_rows: int) -> _Batch:
-        stream, size = self._written(_MARK, n_rows)
+    def _made_batch(self, sizes: Sizes) -> _Batch:
+        stream, size = self._written(_MARK, sizes)
         start = size + 8 + int.from_bytes(stream[size + 4 : size + 8], "little")
-        sizes = [n_rows * dtype.itemsize for _, dtype in self._columns]
-        spare = [-size % 8 for size in sizes]
-        whole = [size + more for size, more in zip(sizes, spare, strict=True)]
+        n_rows, *text_sizes = sizes
+        lengths: list[int] = []
+        for _, dtype in self._columns:
+            if dtype is not None:
+                lengths.append(n_rows * dtype.itemsize)
+            else:
+                lengths += (n_rows + 1) * _BEGIN.itemsize, text_sizes.pop(0)
+        spare = [-length % 8 for length in lengths]
+        whole = [length + more for length, more in zip(lengths, spare, strict=True)]
+        starts = tuple(accumulate(whole[:-1], initial=0))
         return _Batch(
             stream[size:start],
-            tuple(accumulate(whole[:-1], initial=0)),
+            starts,
+            tuple(begin + length for begin, length in zip(starts, lengths, strict=True)),
             tuple(bytes(more) for more in spare),
             sum(whole),
         )
 
-    def _written(self, metadata: bytes, n_rows: int) -> tuple[bytes, int]:
-        """Arrow's bytes for rows of zeros, and how many of them are the schema's message."""
-        arrays = [pa.array(np.zeros(n_rows, dtype)) for _, dtype in self._columns]
+    def _written(self, metadata: bytes, sizes: Sizes) -> tuple[bytes, int]:
+        """Arrow's bytes for columns of these sizes, and how many are the schema's message."""
+        n_rows, *text_sizes = sizes
+        arrays = []
+        for _, dtype in self._columns:
+            if dtype is not None:
+                arrays.append(pa.array(np.zeros(n_rows, dtype)))
+            else:
+                texts = ["x" * text_sizes.pop(0)] + [""] * (n_rows - 1)
+                arrays.append(pa.array(texts[:n_rows], _TEXT))
         schema = self._schema.with_metadata({META: metadata})
         sink = pa.BufferOutputStream()
         with ipc.new_stream(sink, schema, options=_OPTIONS) as writer:

@@ -20,7 +20,6 @@ from pyarrow import ipc
 from records.arrow_heads import read_batch_head
 from records.column_layout import META, NUMBERS, ColumnLayout
 from records.errors import Reason, RecordError
-from records.text_columns import text_array, texts_of
 
 __all__ = ["ARROW_TYPE", "ColumnFormat", "Limits", "whole_numbers"]
 
@@ -101,7 +100,7 @@ class ColumnFormat:
             for field, column in zip(self.schema, batch.columns, strict=True)
         }
         if self._layout is not None:
-            self._layout.learn(batch.num_rows)
+            self._layout.learn(columns)
         return columns, metadata
 
     def _read(self, value: bytes) -> tuple[pa.RecordBatch, bytes | None]:
@@ -195,8 +194,6 @@ def _more(messages: ipc.MessageReader) -> bool:
 
 
 def _values(column: pa.Array) -> npt.NDArray[Any]:
-    if column.type == pa.string():
-        return texts_of(column)
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
@@ -209,7 +206,7 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
         and values.flags.c_contiguous
     ):
         return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(values)])
-    return text_array(values) if kind == pa.string() else pa.array(values, type=kind)
+    return pa.array(values, type=kind)
 
 
 def _described(schema: pa.Schema) -> str:

@@ -14,44 +14,52 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["text_array", "texts_of"]
+__all__ = ["read_texts", "text_bytes"]
 
 _REMEMBERED = 128
 _LONGEST = 5_000
 """Longer columns are rare, and many of them would hold too much memory."""
 
 
-def text_array(texts: Sequence[str] | npt.NDArray[np.object_]) -> pa.Array:
-    """Arrow array of a column of texts.
+def text_bytes(texts: Sequence[str] | npt.NDArray[np.object_]) -> tuple[bytes, bytes]:
+    r"""Where each text begins, as int32, with the end of the last one; and the texts, in UTF-8.
 
-    >>> text_array(["a", "b"]).to_pylist()
-    ['a', 'b']
+    >>> text_bytes(["a", "bc"])
+    (b'\x00\x00\x00\x00\x01\x00\x00\x00\x03\x00\x00\x00', b'abc')
     """
     if len(texts) > _LONGEST:
-        return pa.array(texts, type=pa.string())
-    return _array(tuple(texts))
+        return _made_bytes(tuple(texts))
+    return _bytes(tuple(texts))
 
 
-def texts_of(column: pa.Array) -> npt.NDArray[Any]:
-    """Return the texts of a column that begins its buffers, read-only, shape (n_rows,).
+def read_texts(n_rows: int, begins: bytes, data: bytes) -> npt.NDArray[Any] | None:
+    """Texts from their bytes, read-only, shape (n_rows,); None where Arrow would not have them.
 
-    >>> texts_of(pa.array(["a", "b"])).tolist()
-    ['a', 'b']
+    >>> read_texts(2, *text_bytes(["a", "bc"])).tolist()
+    ['a', 'bc']
     """
-    _, offsets, data = column.buffers()
-    if len(column) > _LONGEST or column.offset or column.null_count or offsets is None:
-        return np.asarray(column.to_numpy(zero_copy_only=False))
-    return _texts(len(column), offsets.to_pybytes(), b"" if data is None else data.to_pybytes())
+    return _texts(n_rows, begins, data) if n_rows <= _LONGEST else _made_texts(n_rows, begins, data)
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _array(texts: tuple[str, ...]) -> pa.Array:
-    return pa.array(texts, type=pa.string())
+def _made_bytes(texts: tuple[str, ...]) -> tuple[bytes, bytes]:
+    _, begins, data = pa.array(texts, type=pa.string()).buffers()
+    size = 4 * (len(texts) + 1)
+    begin = bytes(size) if begins is None else begins.to_pybytes()[:size]
+    end = int.from_bytes(begin[-4:], "little")
+    return begin, b"" if data is None else data.to_pybytes()[:end]
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _texts(n_rows: int, offsets: bytes, data: bytes) -> npt.NDArray[Any]:
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-    texts = pa.Array.from_buffers(pa.string(), n_rows, buffers).to_numpy(zero_copy_only=False)
+def _made_texts(n_rows: int, begins: bytes, data: bytes) -> npt.NDArray[Any] | None:
+    buffers = [None, pa.py_buffer(begins), pa.py_buffer(data)]
+    try:
+        column = pa.Array.from_buffers(pa.string(), n_rows, buffers)
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return None
+    texts = np.asarray(column.to_numpy(zero_copy_only=False))
     texts.flags.writeable = False
-    return np.asarray(texts)
+    return texts
+
+
+_bytes = lru_cache(maxsize=_REMEMBERED)(_made_bytes)
+_texts = lru_cache(maxsize=_REMEMBERED)(_made_texts)

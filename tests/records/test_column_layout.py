@@ -15,14 +15,21 @@ from records.columns import ColumnFormat, Limits
 from records.errors import RecordError
 
 SCHEMA = pa.schema(
-    [pa.field("a", pa.uint16()), pa.field("b", pa.float64()), pa.field("c", pa.int32())]
+    [
+        pa.field("a", pa.uint16()),
+        pa.field("name", pa.string()),
+        pa.field("b", pa.float64()),
+        pa.field("c", pa.int32()),
+    ]
 )
+NAMES = ["", "bus:1 p_mw", "trafo \u00e9", "x" * 50]
 
 
 def columns(n_rows: int, seed: int = 0) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     return {
         "a": rng.integers(0, 2**16, n_rows).astype(np.uint16),
+        "name": np.array([NAMES[k] for k in rng.integers(0, len(NAMES), n_rows)], object),
         "b": rng.normal(size=n_rows),
         "c": rng.integers(-(2**31), 2**31, n_rows).astype(np.int32),
     }
@@ -54,7 +61,7 @@ def test_what_was_put_together_is_taken_apart_once_its_rows_are_known(
     value = layout.put_together(content, metadata)
     assert value is not None
     assert layout.take_apart(value) is None
-    layout.learn(n_rows)
+    layout.learn(content)
     taken = layout.take_apart(value)
     assert taken is not None
     assert taken[1] == metadata
@@ -77,7 +84,7 @@ def test_what_was_put_together_is_taken_apart_once_its_rows_are_known(
 )
 def test_another_layout_is_left_to_arrow(value: bytes) -> None:
     layout = ColumnLayout(SCHEMA)
-    layout.learn(9)
+    layout.learn(columns(9))
     assert layout.take_apart(value) is None
 
 
@@ -102,7 +109,11 @@ def outcome(shape: ColumnFormat, value: bytes) -> object:
         content, metadata = shape.decode(value)
     except RecordError as error:
         return error.reason
-    return {name: column.tobytes() for name, column in content.items()}, metadata
+    read = {
+        name: column.tolist() if column.dtype == object else column.tobytes()
+        for name, column in content.items()
+    }
+    return read, metadata
 
 
 def test_damaged_records_read_alike_whether_their_layout_is_known_or_not() -> None:
@@ -116,6 +127,22 @@ def test_damaged_records_read_alike_whether_their_layout_is_known_or_not() -> No
             damaged[rng.randrange(len(damaged))] = rng.randrange(256)
         fresh = ColumnFormat(SCHEMA, Limits())
         assert outcome(known, bytes(damaged)) == outcome(fresh, bytes(damaged))
+
+
+@pytest.mark.parametrize(
+    ("begins", "texts"), [((0, 3, 2), b"abc"), ((0, 2, 9), b"abc"), ((0, 1, 3), b"a\xff\xfe")]
+)
+def test_texts_that_are_none_are_refused_though_their_layout_is_known(
+    begins: tuple[int, ...], texts: bytes
+) -> None:
+    shape = ColumnFormat(pa.schema([pa.field("name", pa.string())]), Limits())
+    sound = shape.encode({"name": ["a", "bc"]}, {})
+    shape.decode(sound)
+    begin = np.array([0, 1, 3], np.int32).tobytes()
+    damaged = sound.replace(begin, np.array(begins, np.int32).tobytes()).replace(b"abc", texts)
+    assert damaged != sound
+    with pytest.raises(RecordError):
+        shape.decode(damaged)
 
 
 def test_too_many_rows_are_refused_though_their_layout_is_known() -> None:
