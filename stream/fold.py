@@ -17,10 +17,11 @@ import numpy.typing as npt
 
 from records.quality import NOT_BELIEVED, Quality
 from records.time import HOUR, MINUTE, SECOND
+from stream.quiet import take_quiet
 from stream.readings import Cells
 from stream.roster import RosterTable
 from stream.sequence import Memory, Rows, judge
-from stream.tail import Tail
+from stream.tail import Tail, column_order
 from stream.validation import RuleLimits
 
 __all__ = ["Aggregates", "FoldLimits", "fold"]
@@ -126,6 +127,7 @@ def fold(
     known = weight > 0
     total = weight.sum(axis=0)
     anything = total > 0
+    ranked = np.where(known, value, -np.inf)
     value = np.where(known, value, 0.0)
     # Sums run in order of time whatever the number of columns, so that a point's numbers do
     # not depend on which others are aggregated with it.
@@ -135,13 +137,12 @@ def fold(
     count = counted.sum(axis=0).astype(np.int32)
     share = 1.0 - measured.sum(axis=0) / length
     minimum = np.where(known, value, np.inf).min(axis=0)
-    maximum = np.where(known, value, -np.inf).max(axis=0)
-    quantile, tail = _quantile(value, weight, total, limits.quantile_percent, within)
+    quantile, tail = _quantile(ranked, value, weight, total, limits.quantile_percent, within)
     aggregates = Aggregates(
         mean,
         np.where(anything, quantile, np.nan),
         np.where(anything, minimum, np.nan),
-        np.where(anything, maximum, np.nan),
+        np.where(anything, ranked.max(axis=0), np.nan),
         np.where(table.is_power, mean * (length / HOUR), np.nan),
         count,
         share,
@@ -209,6 +210,15 @@ def _judged(
     believed = np.zeros((n_times + 1, n_points), np.bool_)
     believed[0] = ~np.isnan(memory.value)
     credible = (cells.quality & _NOT_BELIEVED) == 0
+    spoken = cells.present
+    if confirmed is None:
+        quiet = take_quiet(memory, table, cells, credible)
+        believed[1:] = spoken & quiet
+        if np.count_nonzero(quiet) == n_points:
+            return believed
+        spoken = spoken & ~quiet
+    else:
+        spoken = spoken & ~confirmed
     for k in range(n_times):
         if confirmed is not None and confirmed[k].any():
             silent = np.flatnonzero(confirmed[k])
@@ -216,13 +226,12 @@ def _judged(
             memory.time[silent] = np.where(standing, cells.time[k, silent], memory.time[silent])
             cells.value[k, silent] = memory.value[silent]
             believed[k + 1, silent] = standing
-        spoken = cells.present[k] if confirmed is None else cells.present[k] & ~confirmed[k]
-        if cells.all_present or spoken.all():
+        rows = np.flatnonzero(spoken[k])
+        if len(rows) == n_points:
             believed[k + 1], _ = judge(
                 memory, table, limits, _ALL, cells.time[k], cells.value[k], credible[k]
             )
-        elif spoken.any():
-            rows = np.flatnonzero(spoken)
+        elif len(rows):
             believed[k + 1, rows], _ = judge(
                 memory,
                 table,
@@ -243,30 +252,36 @@ def _weights(
     limits: FoldLimits,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """How long (ns) each cell is in force, and for how much of that it counts as measured."""
+    until = np.where(believed, time, end)
+    for k in range(len(time) - 1, 0, -1):
+        np.minimum(until[k], until[k - 1], out=until[k - 1])
     following = np.full_like(time, end)
-    turned = np.where(believed, time, end)[:0:-1]
-    following[:-1] = np.minimum.accumulate(turned, axis=0)[::-1]
+    following[:-1] = until[1:]
     since = np.maximum(time, start)
     in_force = np.minimum(following, time + limits.carry) - since
     measured = np.minimum(following, time + limits.reach) - since
-    nothing = ~believed
-    in_force[nothing | (in_force < 0)] = 0
-    measured[nothing | (measured < 0)] = 0
+    for span in (in_force, measured):
+        np.maximum(span, 0, out=span)
+        np.multiply(span, believed, out=span)
     return in_force, measured
 
 
 def _quantile(
+    ranked: npt.NDArray[np.float64],
     value: npt.NDArray[np.float64],
     weight: npt.NDArray[np.int64],
     total: npt.NDArray[np.int64],
     percent: int,
     within: int,
 ) -> tuple[npt.NDArray[np.float64], Tail]:
-    """Smallest value at or below which `percent` of the time is spent, exact in ns; the tail."""
-    order = np.argsort(np.where(weight > 0, value, -np.inf), axis=0, kind="stable")
-    value, weight = np.take_along_axis(value, order, 0), np.take_along_axis(weight, order, 0)
+    """Smallest value at or below which `percent` of the time is spent, exact in ns; the tail.
+
+    `ranked` is `value`, and below everything where the weight is 0.
+    """
+    order = column_order(ranked)
+    value, weight = value.take(order), weight.take(order)
     below = np.add.accumulate(weight, axis=0)
-    place = np.argmax(below * 100 >= percent * total, axis=0)
+    place = np.count_nonzero(below * 100 < percent * total, axis=0)
     quantile = value[place, np.arange(value.shape[1])]
     return quantile, Tail.of(value, weight, below, within)
 

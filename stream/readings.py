@@ -147,21 +147,10 @@ def _layered(blocks: Sequence[Block], n_points: int) -> Cells | None:
             return None
         latest = last
     shape = (len(blocks), n_points)
-    present = np.zeros(shape, np.bool_)
-    time, value = np.zeros(shape, np.int64), np.zeros(shape)
-    quality = np.zeros(shape, np.uint16)
-    complete = True
-    for layer, block in enumerate(blocks):
-        rows: slice | npt.NDArray[np.int64] = block.row
-        if len(block.row) == n_points and block.row[0] == 0 and (np.diff(block.row) == 1).all():
-            rows = slice(None)
-        else:
-            complete = False
-        present[layer, rows] = True
-        time[layer, rows] = block.time
-        value[layer, rows] = block.value
-        quality[layer, rows] = block.quality
-    return Cells(present, time, value, quality, complete)
+    flat = Block.joined(blocks)
+    sizes = [len(block.row) for block in blocks]
+    cell = flat.row + np.repeat(np.arange(len(blocks)) * n_points, sizes)
+    return _cells(shape, cell, flat.time, flat.value, flat.quality)
 
 
 def _sorted(flat: Block) -> Block:
@@ -217,11 +206,25 @@ def _matrix(flat: Block, column: npt.NDArray[np.int64], width: int) -> Cells:
     count = np.bincount(column, minlength=width)
     depth = np.arange(len(winner)) - np.repeat(np.cumsum(count) - count, count)
     shape = (int(count.max()), width)
-    present = np.zeros(shape, np.bool_)
-    time, value = np.zeros(shape, np.int64), np.zeros(shape)
-    bits = np.zeros(shape, np.uint16)
-    present[depth, column] = True
-    time[depth, column] = flat.time[winner]
-    value[depth, column] = flat.value[winner]
-    bits[depth, column] = quality
-    return Cells(present, time, value, bits)
+    return _cells(shape, depth * width + column, flat.time[winner], flat.value[winner], quality)
+
+
+def _cells(
+    shape: tuple[int, int],
+    cell: npt.NDArray[np.int64],
+    time: npt.NDArray[np.int64],
+    value: npt.NDArray[np.float64],
+    quality: npt.NDArray[np.uint16],
+) -> Cells:
+    """Lay readings out; `cell` is where each belongs in the flat matrix, no two in one place."""
+    size = shape[0] * shape[1]
+    present = np.zeros(size, np.bool_)
+    times, values, bits = np.zeros(size, np.int64), np.zeros(size), np.zeros(size, np.uint16)
+    present[cell], times[cell], values[cell], bits[cell] = True, time, value, quality
+    return Cells(
+        present.reshape(shape),
+        times.reshape(shape),
+        values.reshape(shape),
+        bits.reshape(shape),
+        len(cell) == size,
+    )

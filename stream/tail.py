@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from records.snapshot import Tree
 
-__all__ = ["Tail", "quantile_of"]
+__all__ = ["Tail", "column_order", "quantile_of"]
 
 _ALL = slice(None)
 
@@ -125,13 +125,25 @@ def quantile_of(tails: Sequence[Tail], percent: int) -> npt.NDArray[np.float64]:
     total = np.sum([tail.total for tail in tails], axis=0)
     if not len(value):
         return np.full(len(total), np.nan)
-    order = np.argsort(np.where(weight > 0, value, -np.inf), axis=0, kind="stable")
-    weight = np.take_along_axis(weight, order, axis=0)
+    order = column_order(np.where(weight > 0, value, -np.inf))
+    value, weight = value.take(order), weight.take(order)
     above = np.add.accumulate(weight[::-1], axis=0)[::-1] - weight
     deciding = (above * 100 <= (100 - percent) * total) & (weight > 0)
-    column = np.arange(len(total))
-    found = value[order[np.argmax(deciding, axis=0), column], column]
+    found = value[np.argmax(deciding, axis=0), np.arange(len(total))]
     return np.where(total > 0, found, np.nan)
+
+
+def column_order(ranked: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Places in the flat matrix of each column's values in ascending order, equal ones as they are.
+
+    >>> column_order(np.array([[3.0, 1.0], [2.0, 4.0]])).tolist()
+    [[2, 1], [0, 3]]
+    """
+    n_columns = ranked.shape[1]
+    order = np.argsort(ranked, axis=0, kind="stable")
+    order *= n_columns
+    order += np.arange(n_columns)
+    return order
 
 
 def _deeper(block: npt.NDArray[Any], more: int) -> npt.NDArray[Any]:
