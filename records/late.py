@@ -1,4 +1,4 @@
-"""Late readings: windows and periods that have left memory, to be made again from the historian."""
+"""What came late: windows and periods that left memory, to be made again from the historian."""
 
 from __future__ import annotations
 
@@ -12,9 +12,20 @@ from records.columns import ARROW_TYPE, ColumnFormat, Limits, whole_numbers
 from records.envelope import event_headers
 from records.log import Outgoing
 
-__all__ = ["LATE_TYPE", "MAX_LATE_ROWS", "LateReadings", "decode_late", "late_record"]
+__all__ = [
+    "LATE_PARTS_TYPE",
+    "LATE_TYPE",
+    "MAX_LATE_ROWS",
+    "LateParts",
+    "LateReadings",
+    "decode_late",
+    "decode_late_parts",
+    "late_parts_record",
+    "late_record",
+]
 
 LATE_TYPE = "gridcast.window.late.v1"
+LATE_PARTS_TYPE = "gridcast.window.late.parts.v1"
 
 MAX_LATE_ROWS = 200_000
 """Largest record that is made; what is more is told in several."""
@@ -58,6 +69,36 @@ class LateReadings:
     series: npt.NDArray[np.object_]
 
 
+@dataclass(frozen=True, slots=True)
+class LateParts:
+    """Which quarters of an hour were corrected after what they are part of had left memory.
+
+    Parameters
+    ----------
+    area
+        Area number.
+    input_offset
+        Offset of the raw record behind the part at which this was told. What was rolled up
+        before was made of earlier ones.
+    parts_offset
+        Offset of that part itself: parts up to and including it are what the half hours, hours
+        and days are made of.
+    known
+        Event time at which they are known, ns UTC, and by which they had left memory.
+    start
+        Starts of the parts, ns UTC, ascending, shape (n_rows,).
+    series
+        Series ids, shape (n_rows,), object array of str.
+    """
+
+    area: int
+    input_offset: int
+    parts_offset: int
+    known: int
+    start: npt.NDArray[np.int64]
+    series: npt.NDArray[np.object_]
+
+
 def late_record(topic: str, late: LateReadings, watermark: int) -> Outgoing:
     """Encode; the key is the area, `watermark` (ns UTC) that of its partition."""
     metadata = {
@@ -87,3 +128,32 @@ def decode_late(value: bytes) -> LateReadings:
         metadata, "area", "input_offset", "known", "length", "metered"
     )
     return LateReadings(area, offset, known, length, bool(metered), **columns)
+
+
+def late_parts_record(topic: str, late: LateParts) -> Outgoing:
+    """Encode; the key is the area, the watermark is when they are known."""
+    metadata = {
+        "area": late.area,
+        "input_offset": late.input_offset,
+        "parts_offset": late.parts_offset,
+        "known": late.known,
+    }
+    first = int(late.start[0]) if len(late.start) else 0
+    headers = event_headers(
+        LATE_PARTS_TYPE,
+        f"rollup-{late.area}",
+        event_id=f"late-parts-{late.area}-{late.input_offset}-{first}",
+        content_type=ARROW_TYPE,
+        watermark=late.known,
+    )
+    value = _FORMAT.encode({"start": late.start, "series": late.series}, metadata)
+    return Outgoing(topic, late.area, value, str(late.area).encode(), headers)
+
+
+def decode_late_parts(value: bytes) -> LateParts:
+    """Read back, or raise `RecordError`."""
+    columns, metadata = _FORMAT.decode(value)
+    area, offset, parts, known = whole_numbers(
+        metadata, "area", "input_offset", "parts_offset", "known"
+    )
+    return LateParts(area, offset, parts, known, **columns)

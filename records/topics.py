@@ -98,7 +98,8 @@ CATALOGUE: dict[str, Topic] = {
         ),
         Topic(
             "window.late.v1", "area", _AREA, 14 * DAY, False, False,
-            ("gridcast.window.late.v1",), "Windows to be made again: readings came too late",
+            ("gridcast.window.late.v1", "gridcast.window.late.parts.v1"),
+            "Windows to be made again: readings came too late",
         ),
         Topic(
             "window.rebuilt.v1", "area", _AREA, 2 * DAY, False, False,

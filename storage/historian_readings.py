@@ -19,6 +19,7 @@ from storage.historian_classes import HistoryClass
 from storage.history_reader import HistoryReader
 
 __all__ = [
+    "EVER",
     "REACH",
     "FrameQuery",
     "last_revisions",
@@ -43,6 +44,8 @@ _SCANS = """
       AND scan_time >= $4 AND scan_time < $5
     ORDER BY scan_time
 """
+EVER = 2**62
+"""An offset after every other."""
 REACH = 62 * DAY
 """How far from the periods asked for a meter document is looked at, ns: two months."""
 _DOCUMENTS = """
@@ -68,8 +71,8 @@ _REVISIONS = """
       FROM {name}
       WHERE "partition" = $1 AND length_ns = $2
         AND epoch_ns(valid_time) >= $3 AND epoch_ns(valid_time) < $4
-        AND coalesce(input_offset, -1) < $5
-        AND series IN (SELECT unnest($6::VARCHAR[]))
+        AND coalesce(input_offset, -1) < $5 AND "offset" <= $6
+        AND series IN (SELECT unnest($7::VARCHAR[]))
     ) AS kept
     WHERE nth = 1
     ORDER BY start, series
@@ -215,7 +218,9 @@ def last_revisions(
     length: int,
     period: tuple[int, int],
     series: Sequence[str],
-    before: int,
+    *,
+    before: int = EVER,
+    past: int = EVER,
 ) -> pa.Table:
     """Highest revision of some series over windows or metered intervals.
 
@@ -231,6 +236,8 @@ def last_revisions(
         Series ids.
     before
         Only what was made of input records before this offset.
+    past
+        Only what lies in its topic up to this offset.
 
     Returns
     -------
@@ -241,20 +248,25 @@ def last_revisions(
         kept_as,
         *period,
         _REVISIONS.format(name=kept_as.value),
-        [area, length, *period, before, list(series)],
+        [area, length, *period, before, past, list(series)],
     )
 
 
 def was_recorded(
-    historian: HistoryReader, kept_as: HistoryClass, area: int, start: int, input_offset: int
+    historian: HistoryReader,
+    kept_as: HistoryClass,
+    area: int,
+    start: int,
+    length: int,
+    input_offset: int,
 ) -> bool:
-    """Whether an area's window at `start` (ns UTC), made of one input record, is kept."""
+    """Whether an area's window from `start` on (ns UTC), made of one input record, is kept."""
     rows = historian.sql_within(
         kept_as,
         start,
         start + 1,
         f'SELECT 1 FROM {kept_as.value} WHERE "partition" = $1 AND epoch_ns(valid_time) = $2 '
-        "AND input_offset = $3 LIMIT 1",
-        [area, start, input_offset],
+        "AND length_ns = $3 AND input_offset = $4 LIMIT 1",
+        [area, start, length, input_offset],
     )
     return bool(rows.num_rows)

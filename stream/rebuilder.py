@@ -11,9 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from records.late import LateReadings
+from records.late import LateParts, LateReadings
 from records.log import Outgoing, Partition
 from records.points import PointRegister
 from records.topics import topic_name
@@ -21,14 +20,13 @@ from records.window import window_record
 from storage.historian_classes import HistoryClass
 from storage.historian_readings import (
     FrameQuery,
-    last_revisions,
     meter_documents,
     raw_frames,
     scan_times,
 )
 from storage.history_reader import HistoryReader
 from stream.area import AreaSettings
-from stream.fold import Aggregates
+from stream.local_clock import LocalClock
 from stream.meter_rebuild import rebuilt_intervals
 from stream.metering import MeteringSettings
 from stream.rebuild import (
@@ -39,7 +37,11 @@ from stream.rebuild import (
     revised,
     wanted_of,
 )
+from stream.recorded_windows import recorded_windows
+from stream.rollup import RollupSettings
 from stream.roster import Roster
+from stream.whole_rebuilder import WholeRebuilder
+from stream.whole_windows import WholeWindows
 
 __all__ = ["Rebuilder"]
 
@@ -57,8 +59,10 @@ class Rebuilder:
         Of the topics.
     register
         The dated point register.
-    settings, metering
-        Of the stages of areas and of metering.
+    clock
+        Local clock of the days.
+    settings, metering, rollup
+        Of the stages of areas, of metering and of the rollup.
     """
 
     def __init__(
@@ -66,8 +70,10 @@ class Rebuilder:
         historian: HistoryReader,
         namespace: str,
         register: PointRegister,
+        clock: LocalClock,
         settings: AreaSettings | None = None,
         metering: MeteringSettings | None = None,
+        rollup: RollupSettings | None = None,
     ) -> None:
         self._historian = historian
         self._register = register
@@ -84,10 +90,14 @@ class Rebuilder:
             windows.length: HistoryClass.WINDOWS,
             windows.long: HistoryClass.LONG_WINDOWS,
         }
+        wholes = WholeWindows(clock, (rollup or RollupSettings()).keep)
+        self._wholes = WholeRebuilder(historian, namespace, wholes)
         self._rosters: dict[int, Roster] = {}
 
-    def rebuild(self, late: LateReadings) -> list[Outgoing]:
+    def rebuild(self, late: LateReadings | LateParts) -> list[Outgoing]:
         """Return the next revision of what a request names, where its numbers changed."""
+        if isinstance(late, LateParts):
+            return list(self._wholes.rebuild(late))
         if late.metered:
             return list(self._metered(late))
         if late.area not in self._rosters:
@@ -115,12 +125,14 @@ class Rebuilder:
         period = int(late.start.min()), int(late.start.max()) + 1
         points, bounds = self._metering.points, self._metering.bounds
         documents = meter_documents(self._historian, late.area, meters, period, late.input_offset)
-        recorded = self._standing(
-            late,
+        recorded = recorded_windows(
+            self._historian,
             HistoryClass.METER_INTERVALS,
+            late.area,
             late.length,
             period,
             [points.get(meter, meter) for meter in meters],
+            before=late.input_offset,
         )
         for batch in rebuilt_intervals(late, documents, points, bounds):
             stands = recorded.get((late.length, batch.start), RecordedWindows.none())
@@ -158,34 +170,13 @@ class Rebuilder:
         period = wanted.start, wanted.end
         found: _Recorded = {}
         for length, kept_as in self._kept_as.items():
-            found |= self._standing(late, kept_as, length, period, names)
+            found |= recorded_windows(
+                self._historian,
+                kept_as,
+                late.area,
+                length,
+                period,
+                names,
+                before=late.input_offset,
+            )
         return found
-
-    def _standing(
-        self,
-        late: LateReadings,
-        kept_as: HistoryClass,
-        length: int,
-        period: tuple[int, int],
-        names: list[str],
-    ) -> _Recorded:
-        rows = last_revisions(
-            self._historian, kept_as, late.area, length, period, names, late.input_offset
-        )
-        starts = rows["start"].to_numpy()
-        firsts = np.flatnonzero(np.diff(starts, prepend=-1))
-        return {
-            (length, int(starts[first])): _recorded_window(rows.slice(first, past - first))
-            for first, past in zip(firsts, np.append(firsts, len(starts))[1:], strict=True)
-        }
-
-
-def _recorded_window(rows: pa.Table) -> RecordedWindows:
-    mean, q95, minimum, maximum, energy, share = (
-        np.asarray(rows[name].to_numpy(), np.float64)
-        for name in ("value", "q95", "minimum", "maximum", "energy_mwh", "imputed_share")
-    )
-    count, quality = rows["count"].to_numpy(), rows["quality"].to_numpy().astype(np.uint16)
-    numbers = Aggregates(mean, q95, minimum, maximum, energy, count, share, quality)
-    series = np.array(rows["series"].to_pylist(), object)
-    return RecordedWindows(series, rows["version"].to_numpy(), numbers)

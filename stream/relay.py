@@ -18,11 +18,12 @@ from records.snapshot import Tree
 from records.topics import topic_name
 from records.window import WINDOW_TYPE
 from stream.stage import Outcome, Scope
+from stream.whole_windows import WHOLE_NAMES
 
 __all__ = ["RelayStage", "RelayedWriter"]
 
 _FOR = "gc_for"
-_PASSED_ON = ("window.5min.v1", "window.15min.v1", "meter.interval.v1")
+_PASSED_ON = ("window.5min.v1", "window.15min.v1", *WHOLE_NAMES, "meter.interval.v1")
 
 
 class RelayedWriter:

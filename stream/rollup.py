@@ -6,8 +6,8 @@ passes its end, with the parts that are there; a correction of a part opens revi
 every window that it belongs to and whose numbers change. What stands is a function of the set of
 parts, whatever their order.
 
-Parts are kept until `keep` after the end of their local day. A correction that comes later cannot
-be folded in any more; a finding says so.
+Windows are kept until `keep` after the end of their local day. A correction that comes later is
+told on, for them to be made again from the historian (`stream.whole_rebuild`).
 """
 
 from __future__ import annotations
@@ -22,26 +22,22 @@ import numpy.typing as npt
 from records.deadletter import dead_letter_record
 from records.envelope import event_type, watermark_of
 from records.errors import Reason, RecordError
-from records.finding import Finding, findings_record
+from records.late import LateParts, late_parts_record
 from records.log import LogRecord, Partition
 from records.snapshot import Tree
-from records.time import DAY, HOUR, MINUTE, floor_time, format_time
+from records.time import DAY, HOUR, floor_time, format_time
 from records.topics import topic_name
 from records.window import WINDOW_TYPE, WindowBatch, decode_window, window_record
 from stream.fold import Aggregates
 from stream.local_clock import LocalClock
-from stream.rollup_state import RollupState, Span
+from stream.rollup_state import RollupState
 from stream.stage import Outcome, Scope
 from stream.watermark import NEVER
-from stream.whole import whole
+from stream.whole import nothing_known, whole
+from stream.whole_windows import PART, WHOLE_NAMES, Span, WholeWindows, whole_name
 
 __all__ = ["RollupSettings", "RollupStage"]
 
-_DAY = "window.day.v1"
-_TOPICS = {30 * MINUTE: "window.30min.v1", HOUR: "window.60min.v1"}
-"""Names of the topics by the length of their windows; all others are days."""
-
-_PART = 15 * MINUTE
 _ALL = slice(None)
 
 
@@ -71,11 +67,10 @@ class RollupStage:
     def __init__(
         self, namespace: str, clock: LocalClock, settings: RollupSettings | None = None
     ) -> None:
-        self._clock = clock
-        self._settings = settings or RollupSettings()
+        self._wholes = WholeWindows(clock, (settings or RollupSettings()).keep)
         self.inputs = (topic_name(namespace, "window.15min.v1"),)
-        self._topics = {name: topic_name(namespace, name) for name in (*_TOPICS.values(), _DAY)}
-        self._finding_topic = topic_name(namespace, "finding.v1")
+        self._topics = {name: topic_name(namespace, name) for name in WHOLE_NAMES}
+        self._late_topic = topic_name(namespace, "window.late.v1")
         self._dead_topic = topic_name(namespace, "dead-letter.v1")
 
     def initial(self, partitions: Sequence[Partition]) -> RollupState:
@@ -90,34 +85,44 @@ class RollupStage:
             if kind != WINDOW_TYPE:
                 raise RecordError(Reason.UNKNOWN_TYPE, f"{kind[:80]} on a topic of windows")
             batch = decode_window(record.value)
-            if batch.length != _PART or batch.start % _PART:
+            if batch.length != PART or batch.start % PART:
                 detail = f"a window of {batch.length} ns from {format_time(batch.start)} is no part"
                 raise RecordError(Reason.SCHEMA_MISMATCH, detail)
             told = watermark_of(record.headers)
         except RecordError as error:
             return state, [dead_letter_record(self._dead_topic, record, error, source=self.name)]
+        newest, before = state.newest, state.watermark
         if len(batch.series):
-            self._part(state, batch, outcomes)
-        before = state.watermark
+            # What came by the watermark's way and is older than that was taken in before.
+            repeated = told is not None and batch.input_offset < newest
+            self._part(state, batch, outcomes, repeated=repeated)
+        if told is not None:
+            state.newest = max(newest, batch.input_offset)
         state.watermark = max(before, NEVER if told is None else told)
         # Not the offset of the part: a worker that was killed has written parts twice, and what
         # is made of them must not tell.
-        self._close(state, before, batch.input_offset, outcomes)
+        self._close(state, before, max(batch.input_offset, newest), outcomes)
         if state.watermark > before:
             self._forget(state)
+        if newest < state.newest:
+            self._tell_late(state, record.offset, outcomes)
         return state, outcomes
 
-    def _part(self, state: RollupState, batch: WindowBatch, outcomes: list[Outcome]) -> None:
+    def _part(
+        self, state: RollupState, batch: WindowBatch, outcomes: list[Outcome], *, repeated: bool
+    ) -> None:
         """Put a part in its place, and correct the windows that had closed without it."""
-        if self._clock.day(batch.start)[1] + self._settings.keep <= state.watermark:
-            outcomes.append(self._too_late(state, batch))
-            return
         rows = state.rows(batch.series)
         newer = batch.revision > state.part_revision(batch.start, rows)
         rows, numbers = rows[newer], Aggregates(**_columns(batch, newer))
         if not len(rows):
             return
-        spans = self._wholes(batch.start)
+        wholes = self._wholes.of(batch.start)
+        spans = [span for span in wholes if not self._wholes.over(span, state.watermark)]
+        if len(spans) < len(wholes) and not repeated:
+            state.late.note(batch.start, rows)
+        if not spans:
+            return
         before = {span: self._make(state, span, rows) for span in spans if span in state.closed}
         state.open.update(span for span in spans if span not in state.closed)
         state.put(batch.start, rows, numbers, batch.revision[newer])
@@ -126,7 +131,7 @@ class RollupStage:
             changed = stood.differs(_ALL, made) | (state.revision(span, rows) == 0)
             if changed.any():
                 some = Aggregates(**made.columns(changed))
-                complete, offset = state.watermark, batch.input_offset
+                complete, offset = state.watermark, max(batch.input_offset, state.newest)
                 self._emit(state, span, rows[changed], some, complete, offset, outcomes)
 
     def _close(self, state: RollupState, before: int, offset: int, outcomes: list[Outcome]) -> None:
@@ -134,19 +139,14 @@ class RollupStage:
         due = [span for span in state.open if span[1] <= state.watermark]
         for span in sorted(due, key=lambda span: (span[1], -span[0])):
             state.open.remove(span)
-            rows = state.present(range(*span, _PART))
+            rows = state.present(range(*span, PART))
             made = self._make(state, span, rows)
             # Once this is read the windows up to its end are complete, those after it are not.
             self._emit(state, span, rows, made, max(span[1], before), offset, outcomes)
 
-    def _wholes(self, part: int) -> list[Span]:
-        """Return the windows that a part belongs to."""
-        starts = [(floor_time(part, length), length) for length in _TOPICS]
-        return [*((start, start + length) for start, length in starts), self._clock.day(part)]
-
     def _make(self, state: RollupState, span: Span, rows: npt.NDArray[np.int64]) -> Aggregates:
         """Aggregate one window of some series from the parts that are there."""
-        starts = range(*span, _PART)
+        starts = range(*span, PART)
         return whole(state.parts_of(starts, rows), len(starts), span[1] - span[0])
 
     def _emit(
@@ -159,48 +159,45 @@ class RollupStage:
         offset: int,
         outcomes: list[Outcome],
     ) -> None:
-        length = span[1] - span[0]
-        batch = WindowBatch(
-            state.area,
-            span[0],
-            length,
-            offset,
-            series=state.names[rows],
-            revision=state.raise_revision(span, rows),
-            **made.columns(_ALL),
-        )
-        outcomes.append(window_record(self._topics[_TOPICS.get(length, _DAY)], batch, complete))
+        batch = _batch(state, span, rows, state.raise_revision(span, rows), made, offset)
+        outcomes.append(window_record(self._topics[whole_name(batch.length)], batch, complete))
+
+    def _tell_late(self, state: RollupState, parts_offset: int, outcomes: list[Outcome]) -> None:
+        """Tell which windows are to be made again.
+
+        An empty batch in each topic comes first: what lies before it is all that was ever made of
+        them here, so once it is recorded their revisions are known.
+        """
+        asked = list(state.late.take())
+        if not asked:
+            return
+        for span in self._wholes.of(int(asked[0][0][0])):
+            none = np.empty(0, np.int64)
+            revision, known = np.empty(0, np.int32), nothing_known(0)
+            batch = _batch(state, span, none, revision, known, state.newest)
+            topic = self._topics[whole_name(batch.length)]
+            outcomes.append(window_record(topic, batch, state.watermark))
+        for start, rows in asked:
+            late = LateParts(
+                state.area, state.newest, parts_offset, state.watermark, start, state.names[rows]
+            )
+            outcomes.append(late_parts_record(self._late_topic, late))
 
     def _forget(self, state: RollupState) -> None:
-        """Drop what can no longer be corrected.
+        """Drop what can no longer be corrected: a part with the hour that it belongs to."""
 
-        An hour may begin on one local day and end on the next: it and its parts stay with that.
-        """
-        until = state.watermark - self._settings.keep
+        def over(part: int) -> bool:
+            hour = floor_time(part, HOUR)
+            return self._wholes.over((hour, hour + HOUR), state.watermark)
 
-        def over(time_ns: int) -> bool:
-            return self._clock.day(time_ns)[1] <= until
-
-        if not state.parts or not over(floor_time(min(state.parts), HOUR) + HOUR - 1):
+        if not state.parts or not over(min(state.parts)):
             return
         for part in list(state.parts):
-            if over(floor_time(part, HOUR) + HOUR - 1):
+            if over(part):
                 del state.parts[part]
         for span in list(state.closed):
-            if over(span[1] - 1):
+            if self._wholes.over(span, state.watermark):
                 del state.closed[span]
-
-    def _too_late(self, state: RollupState, batch: WindowBatch) -> Outcome:
-        detail = (
-            f"{len(batch.series)} series of the quarter of an hour were corrected after the half "
-            "hour, the hour and the day that it belongs to had left memory: these stand uncorrected"
-        )
-        finding = Finding(
-            str(batch.series[0]), "too_late", batch.start, _known(float(batch.mean[0])), detail
-        )
-        return findings_record(
-            self._finding_topic, state.area, [finding], self.name, state.watermark
-        )
 
     def dump(self, state: RollupState) -> Tree:
         """State as a tree."""
@@ -215,5 +212,20 @@ def _columns(batch: WindowBatch, chosen: npt.NDArray[np.bool_]) -> dict[str, npt
     return {column.name: getattr(batch, column.name)[chosen] for column in fields(Aggregates)}
 
 
-def _known(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+def _batch(
+    state: RollupState,
+    span: Span,
+    rows: npt.NDArray[np.int64],
+    revision: npt.NDArray[np.int32],
+    numbers: Aggregates,
+    offset: int,
+) -> WindowBatch:
+    return WindowBatch(
+        state.area,
+        span[0],
+        span[1] - span[0],
+        offset,
+        series=state.names[rows],
+        revision=revision,
+        **numbers.columns(_ALL),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,12 @@ import numpy.typing as npt
 from records.snapshot import Tree
 from stream.fold import Aggregates
 from stream.kept import Kept
+from stream.late_parts import LatePartsBook
 from stream.watermark import NEVER
 from stream.whole import nothing_known
+from stream.whole_windows import Span
 
-__all__ = ["Revisions", "RollupPart", "RollupState", "Span"]
-
-Span: TypeAlias = tuple[int, int]
-"""Start and end of a window, ns UTC."""
+__all__ = ["Revisions", "RollupPart", "RollupState"]
 
 
 @dataclass(slots=True)
@@ -73,6 +72,10 @@ class RollupState:
         Windows that have a part and have not closed.
     closed
         Windows that were emitted.
+    newest
+        Raw offset of the newest part that closed or was corrected in its own time.
+    late
+        Parts whose windows are to be made again.
     """
 
     area: int
@@ -81,6 +84,8 @@ class RollupState:
     parts: dict[int, Kept[RollupPart]] = field(default_factory=dict)
     open: set[Span] = field(default_factory=set)
     closed: dict[Span, Kept[Revisions]] = field(default_factory=dict)
+    newest: int = -1
+    late: LatePartsBook = field(default_factory=LatePartsBook)
     _place: dict[str, int] = field(default_factory=dict)
 
     def rows(self, series: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
@@ -169,6 +174,8 @@ class RollupState:
             "parts": [[start, kept.dump()] for start, kept in self.parts.items()],
             "open": sorted(self.open),
             "closed": [[*span, kept.dump()] for span, kept in self.closed.items()],
+            "newest": self.newest,
+            "late": self.late.dump(),
         }
 
     @classmethod
@@ -181,6 +188,8 @@ class RollupState:
             {start: Kept.load(RollupPart, part) for start, part in tree["parts"]},
             {(start, end) for start, end in tree["open"]},
             {(start, end): Kept.load(Revisions, part) for start, end, part in tree["closed"]},
+            tree.get("newest", -1),
+            LatePartsBook.load(tree.get("late", ())),
             {name: place for place, name in enumerate(tree["names"])},
         )
 

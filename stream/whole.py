@@ -39,12 +39,15 @@ def whole(parts: Sequence[Aggregates], n_parts: int, length: int) -> Aggregates:
     known = ~np.isnan(mean)
     n_known = known.sum(axis=0)
     anything = n_known > 0
-    # Sums run in order of time whatever the number of columns, as in the fold.
-    total = np.add.accumulate(np.where(known, mean, 0.0), axis=0)[-1]
+    # Sums run in order of time whatever the number of columns, as in the fold, and come out the
+    # same, sign of zero too, whether a part is not there or nothing is known of it.
+    total = np.add.accumulate(np.where(known, mean, 0.0), axis=0)[-1] + 0.0
     mean = np.divide(total, n_known, out=np.full(len(total), np.nan), where=anything)
     is_power = ~np.isnan([part.energy_mwh for part in parts]).all(axis=0)
-    shares = np.add.accumulate([part.imputed_share for part in parts], axis=0)[-1]
-    share = (shares + (n_parts - len(parts))) / n_parts
+    shares = np.stack([part.imputed_share for part in parts])
+    replaced = shares == 1.0
+    some = np.add.accumulate(np.where(replaced, 0.0, shares), axis=0)[-1]
+    share = (some + (replaced.sum(axis=0) + (n_parts - len(parts)))) / n_parts
     bits = np.stack([part.quality for part in parts])
     quality = np.bitwise_or.reduce(bits & ~_MISSING, axis=0)
     quality |= np.bitwise_and.reduce(bits, axis=0) & _MISSING

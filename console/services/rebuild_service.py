@@ -1,14 +1,14 @@
 """The rebuild service: windows that have left memory, made again out of the historian.
 
 It answers one request of an area after the other. A request is answered once the historian holds
-all raw records up to the request and all windows made of earlier ones, and is done with once it
-holds the answer too. So the answer is the same whenever, and however often, it is given.
+all that the windows are made of, up to the request, and all windows made before; it is done with
+once it holds the answer too. So the answer is the same whenever, and however often, it is given.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,7 +25,14 @@ from console.services.stage_checkpoints import checkpoints_of
 from records.deadletter import dead_letter_record
 from records.envelope import event_type, watermark_of
 from records.errors import Reason, RecordError
-from records.late import LATE_TYPE, LateReadings, decode_late
+from records.late import (
+    LATE_PARTS_TYPE,
+    LATE_TYPE,
+    LateParts,
+    LateReadings,
+    decode_late,
+    decode_late_parts,
+)
 from records.log import (
     LogReader,
     LogRecord,
@@ -44,6 +51,7 @@ from storage.postgresql_connection import HistorianUnavailableError
 from stream.keeper import Checkpoints
 from stream.rebuilder import Rebuilder
 from stream.relay import RelayedWriter
+from stream.whole_windows import WHOLE_NAMES
 
 __all__ = ["RebuildService", "rebuild"]
 
@@ -76,8 +84,9 @@ def rebuild(run: RunFile, stop: threading.Event) -> None:
         from console.services.scenario import read_scenario
         from console.services.stages import area_settings, metering_settings
 
-        register = read_scenario(run).register
-        return Rebuilder(historian, space, register, area_settings(run), metering_settings(run))
+        scenario = read_scenario(run)
+        settings = area_settings(run), metering_settings(run)
+        return Rebuilder(historian, space, scenario.register, scenario.clock, *settings)
 
     service = RebuildService(
         rebuilder, historian, reader, writer, checkpoints_of(run, connection), space
@@ -108,11 +117,12 @@ def rebuild(run: RunFile, stop: threading.Event) -> None:
 
 @dataclass(slots=True)
 class _Answer:
-    """The last batch of an answer: once the historian holds it, it holds the whole answer."""
+    """The last batch of an answer in one topic: with it the historian holds all of it there."""
 
     topic: str
     area: int
     start: int
+    length: int
     input_offset: int
 
 
@@ -160,16 +170,19 @@ class RebuildService:
                 "meter.interval.v1",
             )
         )
+        wholes = tuple(topic_name(namespace, name) for name in WHOLE_NAMES)
         self._made_of = {False: (frames, (windows, long)), True: (meters, (intervals,))}
         """What windows, and metered intervals, are made of, and where those made before are."""
+        self._rolled_up = long, wholes
+        """The same of half hours, hours and days."""
         self._dead = topic_name(namespace, "dead-letter.v1")
         self._kept_as = {
             windows: HistoryClass.WINDOWS,
-            long: HistoryClass.LONG_WINDOWS,
+            **dict.fromkeys((long, *wholes), HistoryClass.LONG_WINDOWS),
             intervals: HistoryClass.METER_INTERVALS,
         }
         self._next: dict[int, int] = {}
-        self._answers: dict[int, _Answer] = {}
+        self._answers: dict[int, list[_Answer]] = {}
         self.event_time: int | None = None
         """Event time of the last request answered, ns UTC."""
         self.waiting = 0
@@ -203,14 +216,18 @@ class RebuildService:
 
     def _settled(self, place: Partition) -> bool:
         """Whether the answer given last, if any, is recorded."""
-        answer = self._answers.get(place.number)
-        if answer is not None:
+        for answer in self._answers.get(place.number, ()):
             kept_as = self._kept_as[answer.topic]
             if not was_recorded(
-                self._historian, kept_as, answer.area, answer.start, answer.input_offset
+                self._historian,
+                kept_as,
+                answer.area,
+                answer.start,
+                answer.length,
+                answer.input_offset,
             ):
                 return False
-            del self._answers[place.number]
+        if self._answers.pop(place.number, None):
             self._done(place)
         return True
 
@@ -223,10 +240,7 @@ class RebuildService:
         """Answer a request; False while the historian lacks what it takes."""
         place = Partition(record.topic, record.partition)
         try:
-            kind = event_type(record.headers)
-            if kind != LATE_TYPE:
-                raise RecordError(Reason.UNKNOWN_TYPE, f"{kind[:80]} on a topic of late readings")
-            late = decode_late(record.value)
+            late = _request(record)
         except RecordError as error:
             self._writer.append([dead_letter_record(self._dead, record, error, source=_NAME)])
             self._writer.flush()
@@ -241,16 +255,19 @@ class RebuildService:
         _logger.info("rebuilt", area=late.area, windows=len(set(late.start.tolist())),
                      revised=len(made))  # fmt: skip
         if made:
-            self._answers[place.number] = _answer_of(made[-1])
+            self._answers[place.number] = _answers_of(made)
         else:
             self._done(place)
         return True
 
-    def _is_recorded(self, late: LateReadings) -> bool:
+    def _is_recorded(self, late: LateReadings | LateParts) -> bool:
         """Whether the historian holds all that the answer is made of."""
         reached = self._historian.next_offsets()
-        raw, made_before = self._made_of[late.metered]
-        if reached.get(Partition(raw, late.area), 0) <= late.input_offset:
+        if isinstance(late, LateParts):
+            (source, made_before), past = self._rolled_up, late.parts_offset
+        else:
+            (source, made_before), past = self._made_of[late.metered], late.input_offset
+        if reached.get(Partition(source, late.area), 0) <= past:
             return False
         for topic in made_before:
             place = Partition(topic, late.area)
@@ -295,6 +312,18 @@ def _made_of(record: LogRecord) -> int | None:
         return None
 
 
-def _answer_of(made: Outgoing) -> _Answer:
-    batch = decode_window(made.value)
-    return _Answer(made.topic, batch.area, batch.start, batch.input_offset)
+def _request(record: LogRecord) -> LateReadings | LateParts:
+    kind = event_type(record.headers)
+    if kind == LATE_TYPE:
+        return decode_late(record.value)
+    if kind == LATE_PARTS_TYPE:
+        return decode_late_parts(record.value)
+    raise RecordError(Reason.UNKNOWN_TYPE, f"{kind[:80]} on a topic of late readings")
+
+
+def _answers_of(made: Sequence[Outgoing]) -> list[_Answer]:
+    found = []
+    for topic, last in {outgoing.topic: outgoing for outgoing in made}.items():
+        batch = decode_window(last.value)
+        found.append(_Answer(topic, batch.area, batch.start, batch.length, batch.input_offset))
+    return found

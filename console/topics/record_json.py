@@ -20,7 +20,7 @@ from records.envelope import event_type, watermark_of
 from records.errors import RecordError
 from records.finding import FINDING_TYPE, decode_findings
 from records.forecast import FORECAST_TYPE, decode_forecast
-from records.late import LATE_TYPE, decode_late
+from records.late import LATE_PARTS_TYPE, LATE_TYPE, decode_late, decode_late_parts
 from records.log import LogRecord
 from records.meter import METER_TYPE, decode_meter
 from records.meter_estimate import ESTIMATE_TYPE, decode_estimate
@@ -131,6 +131,7 @@ _READERS: dict[str, Callable[[LogRecord], Any]] = {
     VIEW_TYPE: lambda record: _fields(decode_view(record.value)),
     WINDOW_TYPE: lambda record: _fields(decode_window(record.value)),
     LATE_TYPE: lambda record: _fields(decode_late(record.value)),
+    LATE_PARTS_TYPE: lambda record: _fields(decode_late_parts(record.value)),
     FINDING_TYPE: lambda record: _struct(decode_findings(record.value)),
     STATE_TYPE: _state,
     ALARM_TYPE: lambda record: _struct(decode_alarm(record.value)),

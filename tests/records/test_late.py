@@ -3,7 +3,14 @@ import pytest
 
 from records.envelope import known_at, watermark_of
 from records.errors import RecordError
-from records.late import LateReadings, decode_late, late_record
+from records.late import (
+    LateParts,
+    LateReadings,
+    decode_late,
+    decode_late_parts,
+    late_parts_record,
+    late_record,
+)
 from records.window import WindowBatch, window_record
 
 LATE = LateReadings(
@@ -31,6 +38,17 @@ def test_the_same_request_has_the_same_id_and_another_one_has_not():
 def test_a_request_cut_short_cannot_be_read():
     with pytest.raises(RecordError):
         decode_late(late_record("t", LATE, 1).value[:-40])
+
+
+def test_parts_that_came_late_come_back_as_they_were_told():
+    late = LateParts(3, 41, 17, 1_000, LATE.start, LATE.series)
+    sent = late_parts_record("t", late)
+    found = decode_late_parts(sent.value)
+    assert (found.area, found.input_offset, found.parts_offset, found.known) == (3, 41, 17, 1_000)
+    assert (found.start.tolist(), found.series.tolist()) == ([600, 900], ["a", "b"])
+    assert (sent.partition, sent.key, watermark_of(sent.headers)) == (3, b"3", 1_000)
+    with pytest.raises(RecordError):
+        decode_late_parts(late_record("t", LATE, 1).value)
 
 
 def test_a_window_made_again_tells_when_it_is_known_and_moves_no_watermark():

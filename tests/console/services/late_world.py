@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow.compute as pc
 
 from console.services.rebuild_service import RebuildService
 from console.services.recorder_service import take_available
@@ -16,7 +17,7 @@ from records.log import LogRecord, Outgoing, Partition
 from records.points import ElementKind, Point, PointRegister, Quantity
 from records.scada import ScadaFrame, frame_record
 from records.tick import tick_record
-from records.time import DAY, MINUTE, SECOND, parse_time
+from records.time import DAY, HOUR, MINUTE, SECOND, parse_time
 from records.topics import topic_name
 from storage.checkpoint_store import CheckpointStore
 from storage.embedded_log import EmbeddedLogReader, EmbeddedLogWriter
@@ -31,7 +32,9 @@ from stream.metering import MeteringSettings, MeteringStage
 from stream.outlet import LogOutlet
 from stream.rebuilder import Rebuilder
 from stream.relay import RelayedWriter, RelayStage
+from stream.rollup import RollupSettings, RollupStage
 from stream.runner import RunnerOptions, run_stages
+from stream.whole_windows import WHOLE_NAMES
 
 T0 = parse_time("2014-11-10T00:00:00Z")
 SPACE = "late"
@@ -42,10 +45,16 @@ FRAMES, METERS, WINDOWS, LONG, INTERVALS, LATE, REBUILT, DEAD = (
         "window.late.v1", "window.rebuilt.v1", "dead-letter.v1",
     )
 )  # fmt: skip
+WHOLES = tuple(topic_name(SPACE, name) for name in WHOLE_NAMES)
 SETTINGS = replace(
     AreaSettings(), windows=replace(AreaSettings().windows, hot_retention=30 * MINUTE)
 )
+CLOCK = LocalClock(ZoneInfo("Europe/Paris"))
 METERING = MeteringSettings(points={"m1": "load:1"}, keep=2 * DAY)
+ROLLUP = RollupSettings(keep=HOUR)
+NUMBERS = (
+    "value", "q95", "minimum", "maximum", "energy_mwh", "count", "imputed_share", "quality"
+)  # fmt: skip
 POINTS = PointRegister(
     [
         Point(
@@ -85,7 +94,7 @@ class World:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.gateway = EmbeddedLogWriter(directory / "log")
-        for topic in (FRAMES, METERS, WINDOWS, LONG, INTERVALS, LATE, REBUILT):
+        for topic in (FRAMES, METERS, WINDOWS, LONG, *WHOLES, INTERVALS, LATE, REBUILT):
             self.gateway.claim(topic, [0])
         self.gateway.close()
         self.reader = EmbeddedLogReader(directory / "log")
@@ -96,7 +105,7 @@ class World:
 
     def start_rebuild(self) -> RebuildService:
         return RebuildService(
-            lambda: Rebuilder(self.historian, SPACE, POINTS, SETTINGS, METERING),
+            lambda: Rebuilder(self.historian, SPACE, POINTS, CLOCK, SETTINGS, METERING, ROLLUP),
             self.historian, self.reader, RelayedWriter(self.log, SPACE), self.checkpoints, SPACE,
         )  # fmt: skip
 
@@ -109,9 +118,10 @@ class World:
         with EmbeddedLogWriter(self.directory / "log") as writer:
             run_stages(
                 [
-                    AreaStage(SPACE, POINTS, LocalClock(UTC), SETTINGS),
+                    AreaStage(SPACE, POINTS, CLOCK, SETTINGS),
                     RelayStage(SPACE),
                     MeteringStage(SPACE, METERING),
+                    RollupStage(SPACE, CLOCK, ROLLUP),
                 ],
                 self.reader,
                 LogOutlet(writer, SPACE),
@@ -140,12 +150,34 @@ class World:
     def standing(
         self, kept_as: HistoryClass = HistoryClass.WINDOWS
     ) -> dict[tuple[int, str], tuple[int, float]]:
-        """Revision and mean of each window (minutes after T0) and series."""
+        """Revision and mean of each window (minutes after T0) and series, of up to 15 minutes."""
         rows = self.historian.as_of(kept_as, 0, 2**62)
+        if kept_as is HistoryClass.LONG_WINDOWS:
+            rows = rows.filter(pc.equal(rows["length_ns"], 15 * MINUTE))
         start = (rows["valid_time"].cast("int64").to_numpy() - T0) // MINUTE
         names = rows["series"].to_pylist()
         stands = zip(rows["version"].to_pylist(), rows["value"].to_pylist(), strict=True)
         return dict(zip(zip(start.tolist(), names, strict=True), stands, strict=True))
+
+    def numbers(self) -> dict[tuple[str, int, int], tuple[int, tuple[str, ...]]]:
+        """Revision and numbers of each series and window, by its length and start, ns."""
+        found = {}
+        for kept_as in (HistoryClass.WINDOWS, HistoryClass.LONG_WINDOWS):
+            for row in self.historian.as_of(kept_as, 0, 2**62).to_pylist():
+                key = row["series"], row["length_ns"], int(row["valid_time"].value)
+                found[key] = row["version"], tuple(repr(row[name]) for name in NUMBERS)
+        return found
+
+    def settle(self) -> int:
+        """Process, record and rebuild until nothing is left; return how many were answered."""
+        answered = 0
+        while True:
+            self.process()
+            self.record()
+            more = self.rebuild()
+            answered += more
+            if not more and not self.rebuilds.waiting:
+                return answered
 
     def rebuilds_at(self) -> int:
         """Offset of the raw record at which windows were asked for."""

@@ -21,6 +21,7 @@ from storage.historian_classes import HistoryClass
 from stream.rebuilder import Rebuilder
 from stream.relay import RelayStage
 from tests.console.services.late_world import (
+    CLOCK,
     DEAD,
     FRAMES,
     LATE,
@@ -204,7 +205,7 @@ def test_every_window_can_be_made_again_from_raw_and_is_the_same(world: World) -
         0, end, T0 + 7 * HOUR, 15 * MINUTE, False,
         np.repeat(starts, 2), np.array(["load:1", "load:2"] * len(starts), object),
     )  # fmt: skip
-    rebuilder = Rebuilder(world.historian, SPACE, POINTS, SETTINGS)
+    rebuilder = Rebuilder(world.historian, SPACE, POINTS, CLOCK, SETTINGS)
     assert rebuilder.rebuild(everything) == []
     # As of before the late scans, those of their hour and what follows from them are not.
     outdated = replace(everything, input_offset=world.rebuilds_at() - 1)

@@ -15,7 +15,7 @@ from records.deadline import DeadlineEvent, Severity, deadline_record
 from records.errors import Reason, RecordError
 from records.finding import Finding, findings_record
 from records.forecast import ForecastLevel, SeriesMeta, forecast_record, level_meta
-from records.late import LateReadings, late_record
+from records.late import LateParts, LateReadings, late_parts_record, late_record
 from records.log import LogRecord, Outgoing
 from records.meter import MeterDocument, MeterSeries, meter_record
 from records.meter_estimate import (
@@ -95,6 +95,7 @@ ACT = OperatorAct("branch:1", ActKind.SHELVE, NOON, "ana", until=NOON + HOUR)
 TOO_LATE = LateReadings(
     0, 7, NOON, HOUR, False, np.array([NOON], np.int64), np.array(["a"], object)
 )
+LATE_PARTS = LateParts(0, 7, 3, NOON, TOO_LATE.start, TOO_LATE.series)
 LATE = DeadlineEvent("short", Severity.ALARM, NOON, NOON, NOON, "late")
 
 EXAMPLES: dict[str, tuple[Outgoing, dict[str, Any]]] = {
@@ -118,6 +119,10 @@ EXAMPLES: dict[str, tuple[Outgoing, dict[str, Any]]] = {
     ),
     "gridcast.window.late.v1": (
         late_record("t", TOO_LATE, NOON),
+        {"known": "2014-11-10T12:00:00Z", "start": ["2014-11-10T12:00:00Z"], "series": ["a"]},
+    ),
+    "gridcast.window.late.parts.v1": (
+        late_parts_record("t", LATE_PARTS),
         {"known": "2014-11-10T12:00:00Z", "start": ["2014-11-10T12:00:00Z"], "series": ["a"]},
     ),
     "gridcast.meter.estimate.v1": (
