@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from records.columns import ARROW_TYPE, ColumnFormat, Limits, whole_numbers
-from records.envelope import event_headers
+from records.envelope import event_headers, event_type
+from records.errors import Reason, RecordError
 from records.log import Outgoing
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "LateReadings",
     "decode_late",
     "decode_late_parts",
+    "decode_request",
     "late_parts_record",
     "late_record",
 ]
@@ -157,3 +160,13 @@ def decode_late_parts(value: bytes) -> LateParts:
         metadata, "area", "input_offset", "parts_offset", "known"
     )
     return LateParts(area, offset, parts, known, **columns)
+
+
+def decode_request(headers: Mapping[str, str], value: bytes) -> LateReadings | LateParts:
+    """Read either kind back, or raise `RecordError`."""
+    kind = event_type(headers)
+    if kind == LATE_TYPE:
+        return decode_late(value)
+    if kind == LATE_PARTS_TYPE:
+        return decode_late_parts(value)
+    raise RecordError(Reason.UNKNOWN_TYPE, f"{kind[:80]} on a topic of late readings")

@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 
 from records.time import DAY
+from records.window import WindowBatch
 from storage.historian_classes import HistoryClass
 from storage.history_reader import HistoryReader
 
-__all__ = ["forecast_values", "interval_values", "model_versions"]
+__all__ = ["forecast_values", "interval_values", "made_again_after", "model_versions"]
 
 _INTERVALS = """
     SELECT series::VARCHAR AS series, length_ns AS length, epoch_ns(valid_time) AS valid_time,
@@ -34,6 +35,16 @@ _FORECASTS = """
       WHERE epoch_ns(available_at) >= $1 AND epoch_ns(available_at) < $2
     ) AS kept
     WHERE nth = 1
+"""
+
+_FOREVER = 2**62
+_MADE_AGAIN = """
+    SELECT min("offset") AS place FROM {name}
+    WHERE "partition" = $1 AND length_ns = $2 AND epoch_ns(valid_time) = $3 AND input_offset = $4
+"""
+_BEFORE = """
+    SELECT max(input_offset) AS newest FROM {name}
+    WHERE "partition" = $1 AND length_ns = $2 AND "offset" < $3
 """
 
 
@@ -98,3 +109,42 @@ def model_versions(historian: HistoryReader, start: int, end: int) -> frozenset[
         for text in found["versions"].to_pylist()
         for version in msgspec.json.decode(text, type=dict[str, str]).values()
     )
+
+
+def made_again_after(
+    historian: HistoryReader, kept_as: HistoryClass, batch: WindowBatch, known: int
+) -> int | None:
+    """Return the newest raw offset behind what lay in the topic before a window made again.
+
+    When a window is made again is a matter of the wall clock, of when the historian held what it
+    took; to those who read the topic it is an input like any other.
+
+    Parameters
+    ----------
+    kept_as
+        The class of the window.
+    batch
+        What was made of it again.
+    known
+        When it was asked for, ns UTC.
+
+    Returns
+    -------
+    None where the window was not made again.
+    """
+    place, length = [batch.area, batch.length], batch.length
+    rows = historian.sql_within(
+        kept_as,
+        batch.start,
+        batch.start + length,
+        _MADE_AGAIN.format(name=kept_as.value),
+        [*place, batch.start, batch.input_offset],
+    )
+    (offset,) = rows["place"].to_pylist()
+    if offset is None:
+        return None
+    before = historian.sql_within(
+        kept_as, known - DAY, _FOREVER, _BEFORE.format(name=kept_as.value), [*place, offset]
+    )
+    (newest,) = before["newest"].to_pylist()
+    return -1 if newest is None else int(newest)

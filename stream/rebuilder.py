@@ -63,6 +63,9 @@ class Rebuilder:
         Local clock of the days.
     settings, metering, rollup
         Of the stages of areas, of metering and of the rollup.
+    raw
+        The historian with the raw records and the namespace of their topics, where that is not
+        the one of the windows.
     """
 
     def __init__(
@@ -74,12 +77,15 @@ class Rebuilder:
         settings: AreaSettings | None = None,
         metering: MeteringSettings | None = None,
         rollup: RollupSettings | None = None,
+        *,
+        raw: tuple[HistoryReader, str] | None = None,
     ) -> None:
         self._historian = historian
+        self._received, recorded_as = raw or (historian, namespace)
         self._register = register
         self._settings = settings or AreaSettings()
         self._metering = metering or MeteringSettings()
-        self._raw = topic_name(namespace, "scada.frame.v1")
+        self._raw = topic_name(recorded_as, "scada.frame.v1")
         self._intervals = topic_name(namespace, "meter.interval.v1")
         windows = self._settings.windows
         self._topics = {
@@ -124,7 +130,7 @@ class Rebuilder:
         meters = np.unique(late.series).tolist()
         period = int(late.start.min()), int(late.start.max()) + 1
         points, bounds = self._metering.points, self._metering.bounds
-        documents = meter_documents(self._historian, late.area, meters, period, late.input_offset)
+        documents = meter_documents(self._received, late.area, meters, period, late.input_offset)
         recorded = recorded_windows(
             self._historian,
             HistoryClass.METER_INTERVALS,
@@ -155,13 +161,13 @@ class Rebuilder:
             early = FrameQuery(place, late.input_offset, begin - settings.exception_reach, begin)
             frames += self._frames(early, roster.number[silent])
             whole = FrameQuery(place, late.input_offset, early.start, wanted.end)
-            heard = scan_times(self._historian, whole)
+            heard = scan_times(self._received, whole)
         near = FrameQuery(place, late.input_offset, begin, wanted.end)
         frames += self._frames(near, roster.number[rows])
         return frames, heard
 
     def _frames(self, query: FrameQuery, points: npt.NDArray[np.uint32]) -> Iterator[RawFrame]:
-        for frame, append_time in raw_frames(self._historian, query, points):
+        for frame, append_time in raw_frames(self._received, query, points):
             yield RawFrame(frame, append_time)
 
     def _recorded(self, late: LateReadings, wanted: Wanted) -> _Recorded:

@@ -72,6 +72,7 @@ def run_stages(
     partitions: Mapping[str, Sequence[int]] | None = None,
     stop: Callable[[], bool] = lambda: False,
     on_progress: Callable[[int], None] | None = None,
+    on_end: Callable[[], bool] = lambda: False,
 ) -> int:
     """Run stages until told to stop, and return how many records they took in.
 
@@ -93,6 +94,8 @@ def run_stages(
         Asked between bursts; True ends the run after a last checkpoint.
     on_progress
         Called after each round with the number of records taken in so far.
+    on_end
+        Called where the run would end with the log; True when there is more in it now.
 
     Raises
     ------
@@ -123,6 +126,8 @@ def run_stages(
             last = time.monotonic()
         if taken == before:
             if settings.until_end:
+                if on_end():
+                    continue
                 break
             time.sleep(settings.idle.total_seconds())
     _checkpoint(keepers)

@@ -14,12 +14,13 @@ from console.errors import BadInputError
 from console.historian_access import open_historian
 from console.replays.pacing import PacedOutlet, Pacing
 from console.replays.reach import Reach
+from console.replays.rebuilding import RebuildingOutlet
 from console.replays.replay_folder import replay_folder
 from console.replays.replay_opening import OpeningOutlet, fill_before, find_opening
 from console.replays.replay_truth import replay_truth
 from console.services.run_file import RunFile
 from console.services.scenario import Scenario, read_scenario
-from console.services.stages import STAGES_OF, stage_named
+from console.services.stages import STAGES_OF, area_settings, metering_settings, stage_named
 from console.settings import nanoseconds
 from records.log import LogReader, Partition
 from records.time import DAY, HOUR, MINUTE, format_time, parse_time
@@ -32,6 +33,7 @@ from storage.recorded_products import forecast_values, interval_values, model_ve
 from stream.keeper import Outlet
 from stream.lead_scores import LeadRow, LeadScores
 from stream.outlet import LogOutlet
+from stream.rebuilder import Rebuilder
 from stream.replay_differences import ProductDifferences
 from stream.replay_log import ReplayLog, last_tick_time
 from stream.runner import RunnerOptions, run_stages
@@ -72,6 +74,9 @@ class RecordedReplay:
         Raw records that went in.
     n_issues
         Forecast runs issued in the period.
+    made_again, unanswered
+        Batches of windows made again after late readings, and how many of them the run itself had
+        not made by the end of its record.
     cold
         Raw partitions whose first records are gone, under their recorded names.
     versions_recorded, versions_replayed
@@ -87,6 +92,8 @@ class RecordedReplay:
     scans_from: int
     records_in: int
     n_issues: int
+    made_again: int
+    unanswered: int
     cold: Sequence[Partition]
     versions_recorded: frozenset[str]
     versions_replayed: frozenset[str]
@@ -157,7 +164,11 @@ def replay_recorded(
             scores.take(outcome.run.issue_time, outcome.issue.forecasts)
             issues.append(outcome.run.issue_time)
 
-    with replay_folder(run.directory / "replays" / namespace, namespace, areas) as folder:
+    with (
+        replay_folder(run.directory / "replays" / namespace, namespace, areas) as folder,
+        open_historian(run.settings) as received,
+        Historian(folder.historian) as made,
+    ):
         until = None if end is None else last + _CLOSING
         fill_before(opening, run, folder.writer, namespace)
         log = ReplayLog(
@@ -169,7 +180,23 @@ def replay_recorded(
             begins=opening.begins,
             until=until,
         )
-        outlet: Outlet = LogOutlet(folder.writer, namespace, issued)
+        rebuilding = RebuildingOutlet(
+            LogOutlet(folder.writer, namespace, issued),
+            Rebuilder(
+                made,
+                namespace,
+                scenario.register,
+                scenario.clock,
+                area_settings(run),
+                metering_settings(run),
+                raw=(received, settings.namespace),
+            ),
+            received,
+            namespace,
+            lambda: folder.finish(log.consumed),
+            opening.known_by,
+        )
+        outlet: Outlet = rebuilding
         if opening.known_by is not None:
             outlet = OpeningOutlet(outlet, opening.known_by)
         if speed is not None:
@@ -192,6 +219,7 @@ def replay_recorded(
                 options=_RUN if speed is None else _RUN_PACED,
                 partitions=_inputs(namespace, areas),
                 on_progress=progress,
+                on_end=rebuilding.release,
             )
         folder.finish(log.consumed)
     with open_historian(run.settings) as was, Historian(folder.historian) as now:
@@ -212,6 +240,8 @@ def replay_recorded(
         scans_from=opening.scans_from,
         records_in=log.records_in,
         n_issues=len(issues),
+        made_again=rebuilding.n_made,
+        unanswered=rebuilding.n_unanswered,
         cold=[place for place in raw if recorded.begin_offset(place) > 0],
         versions_recorded=then,
         versions_replayed=now_used,

@@ -48,6 +48,18 @@ def print_recorded(console: Console, result: RecordedReplay, wall_s: float) -> N
             "depends on them starts cold.[/]",
             highlight=False,
         )
+    if result.made_again:
+        console.print(
+            f"{result.made_again:,} batches of windows were made again after late readings, each "
+            "at the place in its topic where the run had it",
+            highlight=False,
+        )
+    if result.unanswered:
+        console.print(
+            f"[yellow]{result.unanswered:,} of them the run itself had not made when its record "
+            "ended: they came at the end of the replay and are counted as new.[/]",
+            highlight=False,
+        )
     console.print(
         f"scans read from {format_time(result.scans_from)} on; compared is "
         f"{format_time(result.start)} to {format_time(result.end)}: {result.records_in:,} records "
@@ -75,6 +87,8 @@ def recorded_json(result: RecordedReplay, wall_s: float) -> dict[str, object]:
         "scans_from": format_time(result.scans_from),
         "cold": [f"{place.topic}/{place.number}" for place in result.cold],
         "issues": result.n_issues,
+        "made_again": result.made_again,
+        "unanswered": result.unanswered,
         "records_in": result.records_in,
         "wall_s": round(wall_s, 3),
     }

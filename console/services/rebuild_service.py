@@ -23,16 +23,9 @@ from console.services.run_file import RunFile
 from console.services.service_outlet import SlottedWriter
 from console.services.stage_checkpoints import checkpoints_of
 from records.deadletter import dead_letter_record
-from records.envelope import event_type, watermark_of
-from records.errors import Reason, RecordError
-from records.late import (
-    LATE_PARTS_TYPE,
-    LATE_TYPE,
-    LateParts,
-    LateReadings,
-    decode_late,
-    decode_late_parts,
-)
+from records.envelope import watermark_of
+from records.errors import RecordError
+from records.late import LateParts, LateReadings, decode_request
 from records.log import (
     LogReader,
     LogRecord,
@@ -240,7 +233,7 @@ class RebuildService:
         """Answer a request; False while the historian lacks what it takes."""
         place = Partition(record.topic, record.partition)
         try:
-            late = _request(record)
+            late = decode_request(record.headers, record.value)
         except RecordError as error:
             self._writer.append([dead_letter_record(self._dead, record, error, source=_NAME)])
             self._writer.flush()
@@ -310,15 +303,6 @@ def _made_of(record: LogRecord) -> int | None:
         return decode_window(record.value).input_offset
     except RecordError:
         return None
-
-
-def _request(record: LogRecord) -> LateReadings | LateParts:
-    kind = event_type(record.headers)
-    if kind == LATE_TYPE:
-        return decode_late(record.value)
-    if kind == LATE_PARTS_TYPE:
-        return decode_late_parts(record.value)
-    raise RecordError(Reason.UNKNOWN_TYPE, f"{kind[:80]} on a topic of late readings")
 
 
 def _answers_of(made: Sequence[Outgoing]) -> list[_Answer]:
