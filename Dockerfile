@@ -8,7 +8,7 @@ ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \
 WORKDIR /src
 # The dependencies first: they change more seldom than the code.
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN uv sync --frozen --no-dev --extra demo --no-install-project
+RUN uv sync --frozen --no-dev --extra demo --extra postgresql --no-install-project
 COPY records records
 COPY network network
 COPY forecasting forecasting
@@ -16,7 +16,7 @@ COPY ingest ingest
 COPY storage storage
 COPY stream stream
 COPY console console
-RUN uv sync --frozen --no-dev --extra demo --no-editable
+RUN uv sync --frozen --no-dev --extra demo --extra postgresql --no-editable
 
 FROM python:3.11.13-slim-bookworm
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin gridcast \

@@ -11,6 +11,7 @@ from console.demo.demo import demo
 from console.demo.up import up
 from console.doctor.doctor import doctor
 from console.doctor.health import health
+from console.historian import prepare_server
 from console.lineage import lineage
 from console.replays.replay import replay
 from console.services.worker import worker
@@ -48,6 +49,7 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(forecast_show.app, name="forecast")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(meters.app, name="meters")
+app.add_typer(prepare_server.app, name="historian")
 app.add_typer(lineage.app, name="lineage")
 
 

@@ -90,7 +90,8 @@ def test_services_run_without_rights(services: dict[str, Any]) -> None:
 
 
 def test_secrets_come_from_the_environment_and_must_be_given() -> None:
-    text = (ROOT / "docker-compose.yml").read_text()
+    files = ("docker-compose.yml", "docker-compose.postgresql.yml")
+    text = "".join((ROOT / name).read_text() for name in files)
     required = set(re.findall(r"\$\{(\w+):\?", text))
     assert required == set(re.findall(r"\$\{(\w+)", text))
     example = (ROOT / ".env.example").read_text()
@@ -113,3 +114,35 @@ def test_both_files_name_one_version_of_kafka_and_of_uv(services: dict[str, Any]
     wanted = re.search(r"UV_VERSION +:= (\S+)", (ROOT / "Makefile").read_text())
     assert wanted is not None
     assert f"uv=={wanted[1]}" in (ROOT / "Dockerfile").read_text()
+
+
+@pytest.fixture(scope="module")
+def on_server() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "docker-compose.postgresql.yml").read_text())
+
+
+def test_the_file_that_adds_a_historian_is_valid_too(on_server: dict[str, Any]) -> None:
+    jsonschema.Draft7Validator(json.loads(SCHEMA.read_text())).validate(on_server)
+
+
+def test_all_that_keep_or_read_history_get_its_address(
+    services: dict[str, Any], on_server: dict[str, Any]
+) -> None:
+    added = on_server["services"]
+    assert set(added) == {"historian", "prepare", "forecast", "recorder", "rebuild"}
+    assert set(added) - {"historian"} <= set(services)
+    for name in set(added) - {"historian"}:
+        url = added[name]["environment"]["HISTORIAN_URL"]
+        assert url.startswith("postgresql://gridcast:${HISTORIAN_PASSWORD:?")
+        assert url.endswith("@historian:5432/gridcast")
+
+
+def test_the_historian_is_on_loopback_pinned_limited_and_looked_after(
+    on_server: dict[str, Any],
+) -> None:
+    server = on_server["services"]["historian"]
+    assert all(port.startswith("127.0.0.1:") for port in server["ports"])
+    assert re.search(r":\d+\.\d+\.\d+-pg\d+$", server["image"])
+    assert {"cpus", "memory"} <= set(server["deploy"]["resources"]["limits"])
+    assert server["healthcheck"]["test"]
+    assert "--extra postgresql" in (ROOT / "Dockerfile").read_text()

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from console.doctor.check import Check, Verdict
+from console.doctor.check_historian import historian_checks
 from console.doctor.check_host import clock, disk
 from console.doctor.check_log import log_checks
 from console.doctor.check_redis import redis_checks
@@ -24,7 +25,7 @@ _MARKS = {
 
 
 def doctor(config: Config = None, namespace: Namespace = None, directory: Directory = None) -> None:
-    """Check log or broker, Redis, clock, disk, topics and checkpoints, and say what to do.
+    """Check log or broker, Redis, historian, clock, disk and checkpoints, and say what to do.
 
     Ends with code 1 when something is a problem; warnings alone end with 0.
     """
@@ -46,3 +47,4 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield clock()
     yield from redis_checks(settings)
     yield from log_checks(settings)
+    yield from historian_checks(settings)

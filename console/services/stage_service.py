@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
+
+import structlog
 
 from console.errors import BadInputError
 from console.log_access import kafka_connection, open_reader, open_writer
@@ -10,14 +13,20 @@ from console.redis_access import open_redis
 from console.services.heartbeat import instance_name
 from console.services.retention import Retention
 from console.services.run_file import RunFile
-from console.services.scenario import read_scenario
+from console.services.scenario import Scenario, read_scenario
 from console.services.service_outlet import ServiceOutlet, SlottedWriter
 from console.services.stage_checkpoints import checkpoints_of
 from console.services.stages import STAGES_OF, shown_by, slots_of, stage_named, written_by
+from storage.postgresql_connection import HistorianUnavailableError
 from storage.redis_refill import ReadModelRefill
 from stream.runner import RunnerOptions, run_stages
+from stream.stage import Stage
 
 __all__ = ["run_alarms", "run_forecaster", "run_processor", "run_worker"]
+
+_logger = structlog.get_logger(__name__)
+
+_AGAIN_S = 2.0
 
 
 def run_processor(run: RunFile, stop: threading.Event) -> None:
@@ -33,7 +42,7 @@ def run_forecaster(run: RunFile, stop: threading.Event) -> None:
 def _run_together(role: str, run: RunFile, stop: threading.Event) -> None:
     settings = run.settings
     scenario = read_scenario(run)
-    stages = [stage_named(name, run, scenario) for name in STAGES_OF[role]]
+    stages = [_made(name, run, scenario, stop) for name in STAGES_OF[role]]
     reader, client = open_reader(settings), open_redis(settings)
     log = open_writer(settings)
     retention = Retention(log, written_by(role, run, scenario))
@@ -58,12 +67,23 @@ def _run_together(role: str, run: RunFile, stop: threading.Event) -> None:
         client.close()
 
 
+def _made(name: str, run: RunFile, scenario: Scenario, stop: threading.Event) -> Stage[Any]:
+    """A stage; one that learns from history waits for the historian's server."""
+    while not stop.is_set():
+        try:
+            return stage_named(name, run, scenario)
+        except HistorianUnavailableError as error:
+            _logger.warning("historian_does_not_answer", error=str(error))
+            stop.wait(_AGAIN_S)
+    raise SystemExit(0)
+
+
 def run_alarms(run: RunFile, stop: threading.Event) -> None:
     """Raise and clear alarms, over the embedded log."""
     _run_together("alarms", run, stop)
 
 
-def run_worker(name: str, run: RunFile, instance: int) -> None:
+def run_worker(name: str, run: RunFile, instance: int, stop: threading.Event) -> None:
     """Run one stage as a Faust worker until SIGTERM, which Faust takes itself.
 
     Parameters
@@ -75,6 +95,8 @@ def run_worker(name: str, run: RunFile, instance: int) -> None:
     instance
         Number of this worker among those of its stage. Kafka shuts a worker out when another
         comes under its number.
+    stop
+        Set when the process is asked to stop before Faust has taken over.
 
     Raises
     ------
@@ -87,7 +109,7 @@ def run_worker(name: str, run: RunFile, instance: int) -> None:
     connection = kafka_connection(settings)
     if connection is None:
         raise BadInputError(f"worker {name} needs KAFKA_BOOTSTRAP_SERVERS")
-    stage = stage_named(name, run, read_scenario(run))
+    stage = _made(name, run, read_scenario(run), stop)
     writer, client = open_writer(settings), open_redis(settings)
     service = instance_name(name, instance)
     shown = shown_by(name)

@@ -95,7 +95,7 @@ def worker(
     if role in _STAGES and (role not in _SERVICES or _over_kafka(run)):
         from console.services.stage_service import run_worker
 
-        run_worker(role.value, run, instance)
+        run_worker(role.value, run, instance, stop)
         return
     module, name = _SERVICES[role]
     serve: Callable[[RunFile, threading.Event], None] = getattr(import_module(module), name)

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from records.forecast import run_id
 from records.log import Partition
 from records.time import DAY, HOUR, MINUTE
 from storage.historian import Historian
@@ -24,7 +25,15 @@ from storage.historian_writer import HistorianWriter
 from storage.postgresql_historian import PostgresqlHistorian
 from storage.postgresql_writer import PostgresqlHistorianWriter
 from storage.recorded_products import forecast_values, interval_values, model_versions
+from storage.recorded_runs import parents_of, recorded_run, recorded_runs, windows_used
 from storage.recorder import Recorder
+from storage.touched_products import (
+    findings_about,
+    meter_readings,
+    point_readings,
+    states_within,
+    windows_of,
+)
 from tests.storage import history_records as made
 from tests.storage.history_records import T0, logged
 from tests.storage.log_contract import read_all
@@ -62,6 +71,8 @@ RECORDS = [
     *(logged(made.forecast(T0 + k * HOUR, [1.0, 2.0 + k]), k) for k in range(2)),
     *(logged(made.meters(T0, [3.0, None, 4.5], run=k), k) for k in range(2)),
     logged(made.weather([T0], [20.0])),
+    logged(made.finding(T0)),
+    logged(made.rupture(T0)),
 ]
 _serial = count()
 
@@ -167,3 +178,20 @@ def test_where_the_recorder_stands_and_the_dates_kept_are_the_same(both):
         first, second = (h.dates(kept_as, T0 - DAY, T0 + DAY) for h in both)
         assert first == second
     assert both[1].dates(HistoryClass.SCADA, T0, T0 + DAY) == ["2014-11-10"]
+
+
+def test_lineage_is_the_same(both):
+    for read in (
+        lambda h: windows_of(h, HistoryClass.WINDOWS, "a", T0, T0 + HOUR),
+        lambda h: point_readings(h, [2, 9], T0, T0 + HOUR),
+        lambda h: meter_readings(h, "meter:1", made.METERS, T0, T0 + HOUR),
+        lambda h: states_within(h, T0, T0 + HOUR),
+        lambda h: findings_about(h, ["total", "load:1 p_mw"], T0 - HOUR, T0 + HOUR),
+        lambda h: windows_used(h, HistoryClass.WINDOWS, ["a"], (T0, T0 + HOUR), 2**62, "topic"),
+        lambda h: recorded_run(h, run_id(T0, "short"), T0),
+    ):
+        first, second = (read(h) for h in both)
+        assert repr(first) == repr(second)
+        assert first
+    assert [recorded_runs(h, T0, T0 + DAY) for h in both] == [[], []]
+    assert [parents_of(h, "none", T0) for h in both] == [{}, {}]

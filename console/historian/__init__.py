@@ -1,0 +1,1 @@
+"""The command that looks after the historian on a server."""
