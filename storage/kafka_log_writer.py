@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -71,6 +72,7 @@ class KafkaLogWriter:
         self._delivery_timeout_s = delivery_timeout_s
         self._unflushed_bytes = 0
         self._failure: BaseException | None = None
+        self._given_up = False
 
     def append(self, records: Iterable[Outgoing]) -> None:
         """Hand records over, in order within each partition.
@@ -132,17 +134,22 @@ class KafkaLogWriter:
         try:
             self._producer.flush(self._delivery_timeout_s + 10.0)
         except KafkaError as error:
+            self._given_up = True
             raise KafkaWriteError(f"Kafka did not acknowledge in time: {error!r}") from error
         self._unflushed_bytes = 0
         if self._failure is not None:
+            self._given_up = True
             raise KafkaWriteError(f"Kafka refused a record: {self._failure!r}")
 
     def close(self) -> None:
-        """Flush and let go of all resources."""
+        """Flush and let go of all resources; what `flush` has given up is not waited for again."""
         try:
-            self.flush()
+            if not self._given_up:
+                self.flush()
         finally:
-            self._producer.close(timeout=5.0)
+            # It waits for what is in its buffer, and says that it was not sent.
+            with contextlib.suppress(KafkaError):
+                self._producer.close(timeout=0.0 if self._given_up else 5.0)
 
     def _failed(self, error: BaseException) -> None:
         self._failure = self._failure or error

@@ -91,6 +91,21 @@ def test_a_first_record_of_a_topic_waits_for_a_broker_that_is_away(
         assert [r.value for r in reader.read(Partition(topic, 0), 0, 9)] == [b"a"]
 
 
+def test_a_writer_that_has_given_records_up_lets_go_without_a_further_word(
+    kafka_of_its_own: LocalKafka,
+) -> None:
+    connection = KafkaConnection(kafka_of_its_own.bootstrap_servers)
+    (topic,) = make_topics(connection, 1, partitions=1)
+    writer = KafkaLogWriter(connection, linger_ms=0, delivery_timeout_s=1.0)
+    writer.append([Outgoing(topic, 0, b"a")])
+    writer.flush()
+    kafka_of_its_own.kill()
+    writer.append([Outgoing(topic, 0, b"b")])
+    with pytest.raises(KafkaWriteError):
+        writer.flush()
+    writer.close()
+
+
 def test_records_that_retention_deleted_are_refused_and_reading_goes_on_after_them(
     connection: KafkaConnection,
 ) -> None:
