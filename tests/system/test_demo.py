@@ -8,10 +8,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+
+from tests.endings import wait_for_file
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +26,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     process = started(place, "demo", "--days", "2", "--json", "figures.json")
     checkpoints = place / "var" / "gridcast" / "demo" / "checkpoints"
     for role, kept in (("processor", "area.1"), ("forecaster", "forecast")):
-        checkpoint = checkpoints / f"{kept}.checkpoint"
-        while not checkpoint.exists() and process.poll() is None:
-            time.sleep(0.02)
-        kill(role, place)
+        if wait_for_file(checkpoints / f"{kept}.checkpoint", ending=process.pid):
+            kill(role, place)
     out, err = process.communicate()
     assert process.returncode == 0, err
     return place, out

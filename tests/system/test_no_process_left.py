@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.endings import Ending, wait_for_file
 
 MOMENTS = {
     "as it starts": "gridcast-demo",
@@ -18,7 +20,7 @@ MOMENTS = {
     "while it prepares": "logs/prepare.log",
     "while it runs": "logs/gateway.log",
 }
-START_S, END_S = 120.0, 30.0
+END_S = 30.0
 
 
 def belonging_to(directory: Path) -> dict[int, str]:
@@ -39,27 +41,26 @@ def belonging_to(directory: Path) -> dict[int, str]:
     return found
 
 
-def until(condition: Callable[[], bool], deadline_s: float, what: str) -> None:
-    """Poll for an event; fail when it does not come."""
-    end = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < end, f"did not come within {deadline_s:g} s: {what}"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A demo that has just been started, and its directory."""
     directory = tmp_path / "run"
     environment = {k: v for k, v in os.environ.items() if k not in ("REDIS_URL",)}
-    command = [sys.executable, "-m", "console.main", "demo", "--directory", str(directory)]
-    with (tmp_path / "output").open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=tmp_path, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
+    # What it imports is told on stderr, as it is imported.
+    python = [sys.executable, "-X", "importtime"]
+    command = [*python, "-m", "console.main", "demo", "--directory", str(directory)]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stderr is not None
     yield process, directory
     process.kill()
     process.wait()
+    process.stderr.close()
     for pid in belonging_to(directory):
         os.kill(pid, signal.SIGKILL)
 
@@ -81,11 +82,18 @@ def test_no_process_is_left(
     demo: tuple[subprocess.Popen[bytes], Path], number: signal.Signals, moment: str, code: int
 ) -> None:
     process, directory = demo
+    assert process.stderr is not None
     if moment == "while it imports":
-        maps = Path(f"/proc/{process.pid}/maps")
-        until(lambda: "pydantic_core" in maps.read_text(), START_S, moment)
-    else:
-        until((directory / MOMENTS[moment]).exists, START_S, moment)
+        assert any(b"pydantic_core" in line for line in process.stderr)
+    threading.Thread(target=process.stderr.read, daemon=True).start()
+    if moment in MOMENTS:
+        assert wait_for_file(directory / MOMENTS[moment], ending=process.pid)
+    left = [Ending(pid) for pid in belonging_to(directory)]
     process.send_signal(number)
     assert process.wait(END_S) == code
-    until(lambda: not belonging_to(directory), END_S, f"the end of {belonging_to(directory)}")
+    for ending in left:
+        ending.wait(END_S)
+    # One may have been started between the look and the signal.
+    for pid in belonging_to(directory):
+        Ending(pid).wait(END_S)
+    assert not belonging_to(directory)
