@@ -1,7 +1,6 @@
-"""Hours that sum to days: local days of 23, 24 or 25 hours, reconciled together with space.
+"""Hours that sum to days: local days of 23, 24 or 25 hours.
 
-The covariance over nodes and times is taken as a product, so the projection in space and the one
-in time commute: doing one after the other gives sets that hold in both.
+Days are the sums of their hours, so whatever adds up in space over hours does over days.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import numpy as np
 from forecasting.arrays import BoolArray, FloatArray, IntArray
 from forecasting.calendar import Calendar
 
-__all__ = ["DailySums", "daily_sums", "reconcile_days"]
+__all__ = ["DailySums", "daily_sums"]
 
 _NS_PER_HOUR = 3_600_000_000_000
 
@@ -62,47 +61,3 @@ def daily_sums(calendar: Calendar, times: IntArray, load: FloatArray) -> DailySu
         complete[0] = calendar.day(before)[0] != days[0]
         complete[-1] &= bool(calendar.day(after)[0] != days[-1])
     return DailySums(days, energy, complete, place)
-
-
-def reconcile_days(
-    steps: FloatArray,
-    days: FloatArray,
-    place: IntArray,
-    hours: float,
-    step_variance: FloatArray,
-    day_variance: FloatArray,
-) -> tuple[FloatArray, FloatArray]:
-    """Return steps and days that agree: sum over a day of load x hours = its energy.
-
-    Weighted least squares in time with one profile of variances for all series, so that sums in
-    space that hold before hold after.
-
-    Parameters
-    ----------
-    steps
-        MW, shape (n_series, n_steps).
-    days
-        Energy forecast for each day on its own, MWh, shape (n_series, n_days); NaN in a day
-        without one, whose energy is then the sum of its steps.
-    place
-        Day of each step, shape (n_steps,).
-    hours
-        Length of a step.
-    step_variance, day_variance
-        Shapes (n_steps,), (n_days,): MW^2 and MWh^2, up to one common factor.
-
-    Examples
-    --------
-    >>> steps, days = reconcile_days(np.array([[1.0, 1.0]]), np.array([[4.0]]),
-    ...     np.array([0, 0]), 1.0, np.array([1.0, 1.0]), np.array([2.0]))
-    >>> steps.tolist(), days.tolist()
-    ([[1.5, 1.5]], [[3.0]])
-    """
-    n_days = days.shape[1]
-    member = (place[:, None] == np.arange(n_days)).astype(np.float64) * hours
-    summed = steps @ member
-    gap = np.where(np.isfinite(days), days - summed, 0.0)
-    spread = step_variance @ member**2 + day_variance
-    share = gap / np.where(spread > 0, spread, 1.0)
-    adjusted = steps + (share @ member.T) * step_variance
-    return adjusted, np.asarray(adjusted @ member)

@@ -4,7 +4,7 @@ import pytest
 from forecasting.calendar import Calendar
 from forecasting.hierarchy import Hierarchy
 from forecasting.reconciliation import wls
-from forecasting.temporal import daily_sums, reconcile_days
+from forecasting.temporal import daily_sums
 
 HOUR_NS = 3_600_000_000_000
 
@@ -28,24 +28,11 @@ def test_days_cut_by_the_horizon_are_told_from_whole_ones():
     assert daily.energy_mwh[0].tolist() == [18.0, 24.0, 6.0]
 
 
-def test_space_and_time_hold_at_once():
-    rng = np.random.default_rng(0)
+def test_what_adds_up_in_space_over_hours_does_over_days():
     tree = Hierarchy(("t", "x", "y"), ("top", "low", "low"), (None, "t", "t"))
-    place = np.repeat([0, 1], 24)
-    space = wls(tree, np.array([2.0, 1.0, 1.5]))
-    steps = space.apply(rng.normal(50, 5, (3, 48)))
-    days = space.apply(rng.normal(1200, 50, (3, 2)))
-    profile = rng.uniform(1, 3, 48)
-    both, sums = reconcile_days(steps, days, place, 1.0, profile, np.array([30.0, 30.0]))
-    assert tree.incoherence(both) < 1e-12
-    assert tree.incoherence(sums) < 1e-12
-    np.testing.assert_allclose(both[:, :24].sum(axis=1), sums[:, 0])
-
-
-def test_a_day_without_a_forecast_of_its_own_is_the_sum_of_its_steps():
-    steps = np.ones((1, 4))
-    out, days = reconcile_days(
-        steps, np.full((1, 1), np.nan), np.zeros(4, dtype=np.int64), 0.5, np.ones(4), np.ones(1)
+    steps = wls(tree, np.array([2.0, 1.0, 1.5])).apply(
+        np.random.default_rng(0).normal(50, 5, (3, 48))
     )
-    np.testing.assert_array_equal(out, steps)
-    assert days.tolist() == [[2.0]]
+    daily = daily_sums(Calendar("UTC", HOUR_NS), HOUR_NS * np.arange(48), steps)
+    assert tree.incoherence(daily.energy_mwh) < 1e-12
+    np.testing.assert_allclose(steps[:, :24].sum(axis=1), daily.energy_mwh[:, 0])
