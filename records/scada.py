@@ -19,7 +19,14 @@ from records.errors import Reason, RecordError
 from records.log import LogRecord, Outgoing
 from records.time import SECOND
 
-__all__ = ["FRAME_LIMITS", "FRAME_TYPE", "ScadaFrame", "decode_frame", "frame_record"]
+__all__ = [
+    "FRAME_LIMITS",
+    "FRAME_TYPE",
+    "ScadaFrame",
+    "decode_frame",
+    "frame_record",
+    "frame_value",
+]
 
 FRAME_TYPE = "gridcast.scada.frame.v1"
 FRAME_LIMITS = Limits(max_bytes=1 << 20, max_rows=5_000)
@@ -97,8 +104,8 @@ class _JsonFrame(msgspec.Struct, forbid_unknown_fields=True):
 _JSON = msgspec.json.Decoder(_JsonFrame)
 
 
-def frame_record(topic: str, frame: ScadaFrame) -> Outgoing:
-    """Encode a frame as the record of its area's partition."""
+def frame_value(frame: ScadaFrame) -> bytes:
+    """Encode a frame as the value of its record."""
     metadata = {
         "area": frame.area,
         "source": frame.source,
@@ -112,14 +119,18 @@ def frame_record(topic: str, frame: ScadaFrame) -> Outgoing:
         "quality": frame.quality,
         "offset_ms": frame.offset_ms,
     }
+    return _FORMAT.encode(columns, metadata)
+
+
+def frame_record(topic: str, frame: ScadaFrame) -> Outgoing:
+    """Encode a frame as the record of its area's partition."""
     headers = event_headers(
         FRAME_TYPE,
         frame.source,
         event_id=f"{frame.source}-{frame.area}-{frame.sequence}-{frame.version}",
         content_type=ARROW_TYPE,
     )
-    value = _FORMAT.encode(columns, metadata)
-    return Outgoing(topic, frame.area, value, str(frame.area).encode(), headers)
+    return Outgoing(topic, frame.area, frame_value(frame), str(frame.area).encode(), headers)
 
 
 def decode_frame(record: LogRecord) -> ScadaFrame:
@@ -189,8 +200,6 @@ def _check(frame: ScadaFrame, partition: int) -> None:
         raise RecordError(
             Reason.WRONG_PARTITION, f"area {frame.area} was sent to partition {partition}"
         )
-    if not 1 <= frame.version < 2**31:
-        raise RecordError(Reason.SCHEMA_MISMATCH, f"version is {frame.version}"[:200])
     if not 1 <= frame.version < 2**31:
         raise RecordError(Reason.SCHEMA_MISMATCH, f"version is {frame.version}"[:200])
     if not -(2**63) <= frame.sequence < 2**63:

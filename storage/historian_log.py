@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from records.log import LogRecord, OffsetOutOfRangeError, Partition
-from records.scada import ScadaFrame, frame_record
+from records.scada import ScadaFrame, frame_value
 from records.time import MINUTE
 from storage.historian_classes import HistoryClass
 from storage.history_reader import HistoryReader
@@ -135,5 +135,5 @@ class HistorianLog:
                 row["version"],
                 *(columns[c][first:past] for c in ("point", "value", "quality", "offset_ms")),
             )
-            values[row["offset"]] = frame_record(partition.topic, frame).value
+            values[row["offset"]] = frame_value(frame)
         return values

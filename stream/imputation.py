@@ -161,11 +161,11 @@ def fill(
     value = memory.value.copy()
     rows = np.flatnonzero(quality & _NOT_BELIEVED)
     if len(rows):
-        usual = typical[rows]
+        usual, unknown = typical[rows], np.isnan(value[rows])
         old = (age[rows] > limits.switch_age) & ~np.isnan(usual)
-        value[rows] = np.where(old, usual, memory.value[rows])
-        flag = np.where(old, _TYPICAL, np.where(np.isnan(value[rows]), np.uint16(0), _HELD))
+        flag = np.where(old, _TYPICAL, np.where(unknown, np.uint16(0), _HELD))
         quality = quality.copy()
         quality[rows] |= flag
-        age_s[rows[np.isnan(memory.value[rows])]] = np.inf
+        value[rows[old]] = usual[old]
+        age_s[rows[unknown]] = np.inf
     return value, quality, age_s

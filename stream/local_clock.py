@@ -39,6 +39,7 @@ class LocalClock:
         self._starts, self._offsets = _offset_table(timezone)
         epoch = date(1970, 1, 1)
         self._holidays = frozenset((day - epoch).days for day in holidays)
+        self._begun: dict[int, int] = {}
 
     def offset(self, time_ns: int) -> int:
         """Return local time less UTC, ns."""
@@ -72,7 +73,13 @@ class LocalClock:
         return start, end
 
     def _begin(self, date_number: int) -> int:
-        """First time (ns UTC) at which the local date is `date_number` days from 1970 or later."""
+        """First time (ns UTC) at which the local date is so many days from 1970 or later."""
+        begun = self._begun.get(date_number)
+        if begun is None:
+            begun = self._begun[date_number] = self._sought(date_number)
+        return begun
+
+    def _sought(self, date_number: int) -> int:
         midnight = date_number * DAY
         first = max(bisect_right(self._starts, midnight - 2 * DAY) - 1, 0)
         for place in range(first, len(self._starts)):

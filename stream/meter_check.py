@@ -23,6 +23,7 @@ __all__ = ["CheckLimits", "CheckState", "check_against_scada"]
 
 _Interval: TypeAlias = tuple[int, int]
 """Start and length, ns UTC and ns."""
+_REMEMBERED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class CheckState:
     def __init__(self) -> None:
         self._names: list[str] = []
         self._place: dict[str, int] = {}
+        self._found: dict[tuple[str, ...], npt.NDArray[np.int64]] = {}
         self._metered: dict[_Interval, _Means] = {}
         self._scada: dict[_Interval, _Means] = {}
 
@@ -90,7 +92,7 @@ class CheckState:
         side = self._metered if metered else self._scada
         means = side.setdefault((batch.start, batch.length), _Means.empty(batch.length))
         powers = np.isfinite(batch.energy_mwh) | metered
-        columns = np.array([self._column(name) for name in batch.series[powers]], np.int64)
+        columns = self._columns(tuple(batch.series[powers]))
         means.widen(len(self._names))
         newer = batch.revision[powers] > means.revision[columns]
         columns = columns[newer]
@@ -145,6 +147,15 @@ class CheckState:
         for side in (self._metered, self._scada):
             for key in [key for key in side if key[0] < before]:
                 del side[key]
+
+    def _columns(self, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
+        """Columns of some series; most batches hold the same ones as others before."""
+        found = self._found.get(names)
+        if found is None:
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()
+            found = self._found[names] = np.array([self._column(n) for n in names], np.int64)
+        return found
 
     def _column(self, name: str) -> int:
         place = self._place.get(name)

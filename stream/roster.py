@@ -136,19 +136,20 @@ class Roster:
             row = np.full(len(number), -1, np.int64)
         elif self._place is not None:
             # One place before the first number and one after the last stand for all beyond.
-            offset = number.astype(np.int64) - (int(self.number[0]) - 1)
+            offset = number.astype(np.int64)
+            offset -= int(self.number[0]) - 1
             row = self._place.take(offset, mode="clip")
         else:
             row = np.minimum(np.searchsorted(self.number, number), n_points - 1)
             row[self.number[row] != number] = -1
-        single = bool((number[1:] > number[:-1]).all())
+        single = not np.count_nonzero(number[1:] <= number[:-1])
         if not single:
             ordered = np.sort(number)
             single = bool((ordered[1:] != ordered[:-1]).all())
         return Located(
             row,
             order,
-            bool((row >= 0).all()),
+            not np.count_nonzero(row < 0),
             single,
             len(row) == n_points and bool((row == order).all()),
         )
