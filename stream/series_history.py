@@ -2,7 +2,8 @@
 
 Windows shorter than the forecast step are kept for a while, so that a correction of any of
 them changes the step's mean exactly as if it had come in time. The mean of a step whose windows
-are not kept, for it is older or was given whole, changes only when all of them come again. An
+are not kept, for it is older or was given whole, changes only when all of them come again; one
+that is a window itself can be corrected as long as it is known. An
 estimate stands only where nothing was measured, and steps that are mostly replaced or estimated
 teach no model.
 """
@@ -65,14 +66,23 @@ class SeriesHistory:
         self._values = values.astype(np.float64, copy=True)
         self._replaced: npt.NDArray[np.float64] = np.zeros(values.shape)
         keep = -(-fine_keep // self._ratio) * self._ratio
-        self.corrected_for = (keep - self._ratio) * fine_step
-        """How long a window can surely be corrected, ns; later its step stands as it is."""
+        self._corrected_for = (keep - self._ratio) * fine_step
         self._fine = np.full((keep, len(self.series)), np.nan)
         self._revision = np.zeros((keep, len(self.series)), np.int32)
         self._imputed = np.zeros((keep, len(self.series)))
         self._estimate = np.full((keep, len(self.series)), np.nan)
         self._fine_index = np.full(keep, -1, np.int64)
+        self._corrected: dict[int, npt.NDArray[np.int32]] = {}
+        """Revisions above 1 of windows that are steps and are kept no longer, by their step."""
         self._touched: set[int] = set()
+
+    @property
+    def corrected_for(self) -> int:
+        """How long a window can surely be corrected, ns; later its step stands as it is.
+
+        One that is a step itself can be for as long as its step is known.
+        """
+        return self.end - self.start if self._ratio == 1 else self._corrected_for
 
     @property
     def end(self) -> int:
@@ -194,6 +204,8 @@ class SeriesHistory:
     ) -> int:
         slot = self._slot(fine)
         if slot is None:
+            if self._ratio == 1 and fine >= 0:
+                return self._take_old(fine, columns, mean, revision, imputed_share)
             return len(columns)
         newer = revision > self._revision[slot, columns]
         chosen = columns[newer]
@@ -204,6 +216,28 @@ class SeriesHistory:
         self._fine[slot, chosen] = mean[newer]
         self._imputed[slot, chosen] = imputed_share[newer]
         return self._fold(fine // self._ratio, chosen, given)
+
+    def _take_old(
+        self,
+        step_index: int,
+        columns: npt.NDArray[np.int64],
+        mean: npt.NDArray[np.float64],
+        revision: npt.NDArray[np.int32],
+        imputed_share: npt.NDArray[np.float64],
+    ) -> int:
+        """Correct a step whose window is kept no longer; a value taken back is not followed."""
+        values = self._values[step_index, columns]
+        known = self._corrected.get(step_index, np.zeros(len(self.series), np.int32))
+        newer = revision > np.maximum(known[columns], np.isfinite(values))
+        gone = newer & np.isnan(mean)
+        changed = newer & ~gone
+        if changed.any():
+            self._corrected[step_index] = known = known.copy()
+            known[columns[changed]] = revision[changed]
+            self._touched.add(step_index)
+            self._values[step_index, columns[changed]] = mean[changed]
+            self._replaced[step_index, columns[changed]] = imputed_share[changed]
+        return int(gone.sum())
 
     def _estimate_fine(self, fine: int, column: int, mean: float) -> int:
         slot = self._slot(fine)
@@ -222,6 +256,8 @@ class SeriesHistory:
         if self._fine_index[slot] > fine:
             return None
         if self._fine_index[slot] < fine:
+            if self._ratio == 1 and (self._revision[slot] > 1).any():
+                self._corrected[int(self._fine_index[slot])] = self._revision[slot].copy()
             self._fine_index[slot] = fine
             self._fine[slot] = np.nan
             self._revision[slot] = 0
@@ -285,6 +321,7 @@ class SeriesHistory:
             "replaced": self._replaced[: self._n_steps],
             "fine_index": self._fine_index,
             "given": self._n_given,
+            "corrected": [[step, revision] for step, revision in self._corrected.items()],
             "touched": sorted(self._touched),
         }
 
@@ -306,5 +343,6 @@ class SeriesHistory:
         history._replaced = tree["replaced"].copy()
         history._fine_index = tree["fine_index"]
         history._n_given = tree["given"]
+        history._corrected = dict(tree.get("corrected", ()))
         history._touched = set(tree["touched"])
         return history

@@ -209,3 +209,38 @@ def test_flags_survive_a_checkpoint() -> None:
     assert np.isnan(loaded.measured[0, 0])
     put(loaded, 3, 8.0)
     assert loaded.values[0, 0] == 5.0
+
+
+def hourly(values: np.ndarray) -> SeriesHistory:
+    return SeriesHistory(["a", "b"], 0, HOUR, values, fine_step=HOUR, fine_keep=4)
+
+
+def put_hour(past: SeriesHistory, hour: int, value: float, revision: int) -> int:
+    columns, told = np.array([0]), np.array([revision], np.int32)
+    return past.take(hour * HOUR, HOUR, columns, np.array([value]), told, np.array([0.25]))
+
+
+def test_a_window_that_is_a_step_can_be_corrected_at_any_age_that_is_known() -> None:
+    past = hourly(np.full((3, 2), 5.0))
+    for hour in range(3, 40):
+        put_hour(past, hour, float(hour), 1)
+        if hour % 5 == 0:
+            put_hour(past, hour, hour + 0.5, 2)
+    assert past.corrected_for == 40 * HOUR
+    past.corrected_since(0, 0)
+    # Given before the first record, of its first revision, and corrected while it was kept.
+    assert [put_hour(past, hour, -1.0, 3) for hour in (1, 7, 10)] == [0, 0, 0]
+    assert past.values[[1, 7, 10, 39], 0].tolist() == [-1.0, -1.0, -1.0, 39.0]
+    assert past.values[1, 1] == 5.0
+    assert past.corrected_since(7 * HOUR, 8 * HOUR)
+    # What is told again, or was outdone while it was kept, changes nothing.
+    again = SeriesHistory.load(unpack(pack(past.dump())))
+    for history in (past, again):
+        for hour, revision in ((1, 3), (7, 2), (10, 3), (15, 2), (16, 1)):
+            assert put_hour(history, hour, 77.0, revision) == 0
+        assert history.values[[1, 7, 10, 15, 16], 0].tolist() == [-1.0, -1.0, -1.0, 15.5, 16.0]
+        assert not history.corrected_since(0, 40 * HOUR)
+        assert put_hour(history, 16, np.nan, 2) == 1
+        assert put_hour(history, -1, 1.0, 2) == 1
+        assert put_hour(history, 16, 8.0, 3) == 0
+        assert history.values[16, 0] == 8.0
