@@ -11,7 +11,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from console.errors import BadInputError
-from console.historian_access import open_historian
+from console.historian_access import historian_schema, open_historian
 from console.replays.pacing import PacedOutlet, Pacing
 from console.replays.reach import Reach
 from console.replays.rebuilding import RebuildingOutlet
@@ -286,7 +286,10 @@ def _inputs(namespace: str, areas: int) -> Mapping[str, Sequence[int]]:
 
 def _stages(run: RunFile, scenario: Scenario, namespace: str, through: Reach) -> list[Stage[Any]]:
     """The stages of the run's services, with its settings, under another namespace."""
-    settings = run.settings.model_copy(update={"namespace": namespace})
+    # The past that models learn from stays where the run has it.
+    schema = {"server_schema": historian_schema(run.settings)}
+    kept = run.settings.historian.model_copy(update=schema)
+    settings = run.settings.model_copy(update={"namespace": namespace, "historian": kept})
     renamed = run.model_copy(update={"settings": settings})
     roles = ["processor"] if through is Reach.WINDOWS else STAGES_OF
     names = [name for role in roles for name in STAGES_OF[role] if name not in _LEFT_OUT]
