@@ -18,6 +18,7 @@ __all__ = [
     "ESTIMATE_TYPE",
     "EstimateInputs",
     "EstimateMethod",
+    "EstimateStatus",
     "MeterEstimate",
     "RegisterUsed",
     "decode_estimate",
@@ -39,6 +40,18 @@ class EstimateMethod(StrEnum):
     """The meter's own typical profile, at the level of the days before the gap."""
     REVERSED = "reversed"
     """Taken back: energies are null."""
+
+
+class EstimateStatus(StrEnum):
+    """What people made of an estimate."""
+
+    PROPOSED = "proposed"
+    """Made by the rule; nobody has decided yet."""
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    """By a person; energies are null."""
+    TAKEN_BACK = "taken_back"
+    """By the rule, for a reading came or it no longer follows; energies are null."""
 
 
 class RegisterUsed(msgspec.Struct, frozen=True):
@@ -99,9 +112,13 @@ class MeterEstimate(msgspec.Struct, frozen=True):
     reason
         Why now, for a person.
     approved_by
-        The rule that stands for it, with its version, or a person.
+        The rule that stands for it, with its version, or the person who decided.
     known_at
         Event time at which it was made, ns UTC.
+    status
+        What was decided about it.
+    decided_at
+        When a person decided, ns UTC; null where none did.
     """
 
     area: int
@@ -116,6 +133,14 @@ class MeterEstimate(msgspec.Struct, frozen=True):
     reason: str
     approved_by: str
     known_at: int
+    status: EstimateStatus = EstimateStatus.PROPOSED
+    decided_at: int | None = None
+
+    def if_approved(self) -> MeterEstimate:
+        """Return it with energies only where a person approved them."""
+        if self.status is EstimateStatus.APPROVED:
+            return self
+        return msgspec.structs.replace(self, energy_mwh=[None] * len(self.energy_mwh))
 
 
 _ENCODER = msgspec.json.Encoder()

@@ -58,7 +58,8 @@ CATALOGUE: dict[str, Topic] = {
         ),
         Topic(
             "meter.read.v1", "area", _AREA, 7 * DAY, True, False,
-            ("gridcast.meter.read.v1", _TICK), "Meter documents: energies per period, versioned",
+            ("gridcast.meter.read.v1", "gridcast.meter.approval.v1", _TICK),
+            "Meter documents, versioned, and decisions of people on estimates",
         ),
         Topic(
             "weather.v1", "station", _SINGLE, 30 * DAY, True, False,

@@ -108,6 +108,8 @@ def estimate_rows(record: LogRecord, available_at: int) -> list[Filed]:
         "inputs": msgspec.json.encode(estimate.inputs).decode(),
         "partition": record.partition,
         "offset": record.offset,
+        "status": estimate.status.value,
+        "decided_at": estimate.decided_at,
     }
     return [Filed(HistoryClass.METER_ESTIMATES, len(estimate.start), columns)]
 

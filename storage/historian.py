@@ -23,7 +23,12 @@ __all__ = ["Historian"]
 
 _FOREVER = 2**62
 _ATTEMPTS = 5
-_WIDENED = (HistoryClass.WINDOWS, HistoryClass.LONG_WINDOWS, HistoryClass.METER_INTERVALS)
+_WIDENED = (
+    HistoryClass.WINDOWS,
+    HistoryClass.LONG_WINDOWS,
+    HistoryClass.METER_INTERVALS,
+    HistoryClass.METER_ESTIMATES,
+)
 """Classes with a column that files written before it lack; it is null there."""
 
 

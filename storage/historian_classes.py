@@ -235,6 +235,9 @@ CLASSES: dict[HistoryClass, Kept] = {
                 ("approved_by", _TEXT),
                 ("inputs", pa.string()),
                 *_ORIGIN,
+                # Null in files from before people could decide.
+                ("status", _TEXT),
+                ("decided_at", _TIME),
             ]
         ),
         "valid_time",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -11,34 +11,61 @@ import msgspec
 import numpy as np
 
 from records.finding import Finding
-from records.meter_estimate import EstimateInputs, EstimateMethod
+from records.meter_approval import Decision, MeterApproval
+from records.meter_estimate import EstimateInputs, EstimateMethod, EstimateStatus
 from records.snapshot import Tree
 from stream.meter_gaps import GapEstimate, MeterSeries
 
 __all__ = ["EstimateLedger", "LedgerChange"]
 
 _NOTHING = EstimateInputs([], 0.0, 0, 0, 0, 0, "", None)
+_BACK = EstimateStatus.TAKEN_BACK
+_STATUS = {
+    Decision.APPROVE: EstimateStatus.APPROVED,
+    Decision.REJECT: EstimateStatus.REJECTED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerChange:
-    """Periods of one meter to tell of together; `energy_mwh` None = taken back."""
+    """Periods of one meter to tell of together; `energy_mwh` None = taken back or rejected.
+
+    `by` and `decided_at` (ns UTC) are the person's who decided; empty and None of the rule.
+    """
 
     method: EstimateMethod
     inputs: EstimateInputs
     reason: str
+    status: EstimateStatus = EstimateStatus.PROPOSED
+    by: str = ""
+    decided_at: int | None = None
     start: list[int] = field(default_factory=list)
     energy_mwh: list[float | None] = field(default_factory=list)
     revision: list[int] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Method and inputs that entries share."""
+
+    method: EstimateMethod
+    inputs: EstimateInputs
+
+
 @dataclass(slots=True)
 class _Entry:
-    """The last revision of one period: its energy (None = taken back) and whence it came."""
+    """The last revision of one period: its energy (None = taken back) and whence it came.
+
+    `made` is what it was made with; None of those that an older checkpoint knew.
+    """
 
     revision: int
     energy_mwh: float | None
     whence: bytes
+    made: _Made | None = None
+    status: EstimateStatus = EstimateStatus.PROPOSED
+    by: str = ""
+    decided_at: int | None = None
 
 
 class EstimateLedger:
@@ -78,14 +105,15 @@ class EstimateLedger:
             fresh = LedgerChange(estimate.method, estimate.inputs, "missing when it was due")
             again = LedgerChange(estimate.method, estimate.inputs, "its inputs changed")
             whence = _digest(estimate)
+            made = _Made(estimate.method, estimate.inputs)
             starts = (series.first + estimate.place * series.period).tolist()
             standing |= set(starts)
             for start, energy in zip(starts, estimate.energy_mwh.tolist(), strict=True):
                 kept = entries.get(start)
                 if kept is None or kept.energy_mwh is None:
-                    _note(fresh, entries, start, energy, whence)
+                    _note(fresh, entries, start, energy, whence, made)
                 elif kept.energy_mwh != energy or kept.whence != whence:
-                    _note(again, entries, start, energy, whence)
+                    _note(again, entries, start, energy, whence, made)
             yield from (change for change in (fresh, again) if change.start)
         yield from self._taken_back(entries, series, standing, frozen)
         if not entries:
@@ -98,8 +126,9 @@ class EstimateLedger:
         standing: set[int],
         frozen: int,
     ) -> Iterator[LedgerChange]:
-        came = LedgerChange(EstimateMethod.REVERSED, _NOTHING, "a reading came")
-        lost = LedgerChange(EstimateMethod.REVERSED, _NOTHING, "its inputs no longer allow one")
+        came = LedgerChange(EstimateMethod.REVERSED, _NOTHING, "a reading came", _BACK)
+        text = "its inputs no longer allow one"
+        lost = LedgerChange(EstimateMethod.REVERSED, _NOTHING, text, _BACK)
         for start in sorted(entries.keys() - standing):
             place = (start - series.first) // series.period
             if entries[start].energy_mwh is None or not 0 <= place < len(series.net_mwh):
@@ -109,6 +138,38 @@ class EstimateLedger:
             elif start >= frozen:
                 _note(lost, entries, start, None, b"")
         yield from (change for change in (came, lost) if change.start)
+
+    def decided(self, approval: MeterApproval) -> tuple[list[LedgerChange], list[int]]:
+        """Note a person's decision; return what to tell, and periods that it says nothing of.
+
+        It stands on the revisions that it names, and only where these are the last ones. The
+        same decision once more changes nothing.
+        """
+        entries = self._entries.get(approval.meter, {})
+        status = _STATUS[approval.decision]
+        changes: dict[int, LedgerChange] = {}
+        void: list[int] = []
+        for start, revision in zip(approval.start, approval.revision, strict=True):
+            kept = entries.get(start)
+            if kept is None or kept.energy_mwh is None or kept.made is None:
+                void.append(start)
+                continue
+            done = (kept.status, kept.by, kept.decided_at) == (status, approval.by, approval.at)
+            if done and kept.revision == revision + 1:
+                continue
+            if kept.revision != revision:
+                void.append(start)
+                continue
+            rejected = approval.decision is Decision.REJECT
+            method = EstimateMethod.REVERSED if rejected else kept.made.method
+            change = changes.setdefault(
+                id(kept.made),
+                LedgerChange(
+                    method, kept.made.inputs, approval.reason, status, approval.by, approval.at
+                ),
+            )
+            _note(change, entries, start, kept.energy_mwh, kept.whence, kept.made)
+        return list(changes.values()), void
 
     def forget(self, before: int) -> None:
         """Drop what is about periods before `before` (ns UTC)."""
@@ -121,11 +182,17 @@ class EstimateLedger:
 
     def dump(self) -> Tree:
         """State as a tree."""
+        made: dict[int, tuple[int, _Made]] = {}
+        for entries in self._entries.values():
+            for entry in entries.values():
+                if entry.made is not None:
+                    made.setdefault(id(entry.made), (len(made), entry.made))
         return {
             "entries": [
-                [meter, [[s, e.revision, e.energy_mwh, e.whence] for s, e in entries.items()]]
+                [meter, [_row(start, entry, made) for start, entry in entries.items()]]
                 for meter, entries in self._entries.items()
             ],
+            "made": [[m.method.value, msgspec.json.encode(m.inputs)] for _, m in made.values()],
             "told": [list(key) for key in self._told],
         }
 
@@ -133,10 +200,30 @@ class EstimateLedger:
     def load(cls, tree: Any) -> EstimateLedger:
         """State from its tree."""
         ledger = cls()
+        made = [
+            _Made(EstimateMethod(method), msgspec.json.decode(inputs, type=EstimateInputs))
+            for method, inputs in tree.get("made", ())
+        ]
         for meter, entries in tree["entries"]:
-            ledger._entries[meter] = {start: _Entry(*entry) for start, *entry in entries}
+            ledger._entries[meter] = {start: _entry(row, made) for start, *row in entries}
         ledger._told = dict.fromkeys((point, rule, time) for point, rule, time in tree["told"])
         return ledger
+
+
+def _row(start: int, entry: _Entry, made: Mapping[int, tuple[int, _Made]]) -> list[Tree]:
+    place = -1 if entry.made is None else made[id(entry.made)][0]
+    known: list[Tree] = [start, entry.revision, entry.energy_mwh, entry.whence, place]
+    return [*known, entry.status.value, entry.by, entry.decided_at]
+
+
+def _entry(row: Sequence[Any], made: Sequence[_Made]) -> _Entry:
+    """Entry from its row; older checkpoints hold the first three."""
+    revision, energy, whence, *more = row
+    if not more:
+        return _Entry(revision, energy, whence)
+    place, status, by, decided_at = more
+    known = None if place < 0 else made[place]
+    return _Entry(revision, energy, whence, known, EstimateStatus(status), by, decided_at)
 
 
 def _note(
@@ -145,11 +232,15 @@ def _note(
     start: int,
     energy: float | None,
     whence: bytes,
+    made: _Made | None = None,
 ) -> None:
+    """Make the next revision of a period; of what was rejected the energy is kept, not told."""
     revision = entries[start].revision + 1 if start in entries else 1
-    entries[start] = _Entry(revision, energy, whence)
+    entries[start] = _Entry(
+        revision, energy, whence, made, change.status, change.by, change.decided_at
+    )
     change.start.append(start)
-    change.energy_mwh.append(energy)
+    change.energy_mwh.append(None if change.status is EstimateStatus.REJECTED else energy)
     change.revision.append(revision)
 
 

@@ -58,6 +58,8 @@ class ForecastPlan:
     estimates
         Whether estimates of what meters are missing are read too: they stand where nothing was
         measured, and teach no model.
+    approved_only
+        Of the estimates only those that a person approved, as long as no other revision follows.
     code
         The programs that run it, version and commit; every forecast tells it.
     """
@@ -79,6 +81,7 @@ class ForecastPlan:
     quality_steps: int = 24
     switch_on_rupture: bool = False
     estimates: bool = False
+    approved_only: bool = False
     code: str = ""
 
     def __post_init__(self) -> None:

@@ -163,7 +163,10 @@ class ForecastStage:
             if n_late:
                 late.append(self._too_late(forecaster, batch, n_late))
         elif share.kind == ESTIMATE_TYPE:
-            forecaster.history.take_estimate(decode_estimate(share.value))
+            estimate = decode_estimate(share.value)
+            if self._plan.approved_only:
+                estimate = estimate.if_approved()
+            forecaster.history.take_estimate(estimate)
         elif share.kind == STATE_TYPE:
             state = decode_state(share.value)
             if state.valid:

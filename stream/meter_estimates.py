@@ -19,12 +19,13 @@ from records.errors import Reason, RecordError
 from records.finding import Finding, findings_record
 from records.log import LogRecord, Outgoing, Partition
 from records.meter import METER_TYPE, MeterDocument, decode_meter
+from records.meter_approval import APPROVAL_TYPE, decode_approval
 from records.meter_estimate import MeterEstimate, estimate_record
 from records.snapshot import Tree
 from records.tick import TICK_TYPE, decode_tick, tick_record
 from records.time import DAY, MINUTE
 from records.topics import topic_name
-from stream.estimate_ledger import EstimateLedger
+from stream.estimate_ledger import EstimateLedger, LedgerChange
 from stream.local_clock import LocalClock
 from stream.meter_gaps import GapRules, estimate_gaps
 from stream.meter_registers import Registers
@@ -141,12 +142,17 @@ class MeterEstimateStage:
     def step(
         self, state: MeterEstimateState, record: LogRecord
     ) -> tuple[MeterEstimateState, list[Outcome]]:
-        """Take one document or tick in; what cannot be read is the metering stage's to tell."""
+        """Take one document, decision or tick in.
+
+        What cannot be read is the metering stage's to tell.
+        """
         outcomes: list[Outcome] = []
         try:
             kind = event_type(record.headers)
             if kind == METER_TYPE:
                 self._document(state, record, outcomes)
+            elif kind == APPROVAL_TYPE:
+                self._approval(state, record, outcomes)
             elif kind == TICK_TYPE:
                 self._tick(state, record, outcomes)
         except RecordError:
@@ -183,6 +189,27 @@ class MeterEstimateStage:
             bounds.check(min(starts + instants), append_time)
         if starts and min(starts) < state.watermark - self._settings.keep:
             raise RecordError(Reason.TIME_OUT_OF_BOUNDS, "periods older than what is kept")
+
+    def _approval(
+        self, state: MeterEstimateState, record: LogRecord, outcomes: list[Outcome]
+    ) -> None:
+        """Let a person's decision stand on the very revisions that it names."""
+        approval = decode_approval(record)
+        self._settings.bounds.check(approval.at, record.append_time)
+        changes, void = state.ledger.decided(approval)
+        period, _, _ = state.heard.get(approval.meter, (0, 0, 0))
+        outcomes.extend(self._told(state, approval.meter, period, change) for change in changes)
+        if void:
+            text = (
+                f"{len(void)} of {len(approval.start)} periods: other revisions stand than those "
+                f"that {approval.by} decided on"
+            )
+            found = Finding(approval.meter, "decision_void", void[0], float(len(void)), text)
+            outcomes.append(
+                findings_record(
+                    self._finding_topic, state.area, [found], self.name, state.watermark
+                )
+            )
 
     def _tick(self, state: MeterEstimateState, record: LogRecord, outcomes: list[Outcome]) -> None:
         time_ns = decode_tick(record.value).time
@@ -286,21 +313,28 @@ class MeterEstimateStage:
         findings += state.ledger.new_findings(found)
         frozen = series.first + since * period
         for change in state.ledger.changes(meter, series, estimates, frozen):
-            estimate = MeterEstimate(
-                state.area,
-                meter,
-                self._settings.points.get(meter, meter),
-                period,
-                change.start,
-                change.energy_mwh,
-                change.revision,
-                change.method,
-                change.inputs,
-                change.reason,
-                self._settings.approved_by,
-                state.watermark,
-            )
-            yield estimate_record(self._estimate_topic, estimate)
+            yield self._told(state, meter, period, change)
+
+    def _told(
+        self, state: MeterEstimateState, meter: str, period: int, change: LedgerChange
+    ) -> Outgoing:
+        estimate = MeterEstimate(
+            state.area,
+            meter,
+            self._settings.points.get(meter, meter),
+            period,
+            change.start,
+            change.energy_mwh,
+            change.revision,
+            change.method,
+            change.inputs,
+            change.reason,
+            change.by or self._settings.approved_by,
+            state.watermark,
+            change.status,
+            change.decided_at,
+        )
+        return estimate_record(self._estimate_topic, estimate)
 
     def dump(self, state: MeterEstimateState) -> Tree:
         """State as a tree."""

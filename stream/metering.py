@@ -21,6 +21,7 @@ from records.finding import findings_record
 from records.late import late_record
 from records.log import LogRecord, Partition
 from records.meter import METER_TYPE, decode_meter
+from records.meter_approval import APPROVAL_TYPE, decode_approval
 from records.snapshot import Tree
 from records.tick import TICK_TYPE, decode_tick
 from records.time import DAY, MINUTE
@@ -122,6 +123,9 @@ class MeteringStage:
                 self._document(state, record, outcomes)
             elif kind == TICK_TYPE and record.topic == self._meter_topic:
                 self._tick(state, record, outcomes)
+            elif kind == APPROVAL_TYPE and record.topic == self._meter_topic:
+                # For the stage of estimates; here it is only refused where it cannot be read.
+                self._settings.bounds.check(decode_approval(record).at, record.append_time)
             elif kind == WINDOW_TYPE and record.topic == self._window_topic:
                 decode_window(record.value)
                 share = Share(kind, record.value, record.offset)

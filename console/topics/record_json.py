@@ -23,6 +23,7 @@ from records.forecast import FORECAST_TYPE, decode_forecast
 from records.late import LATE_PARTS_TYPE, LATE_TYPE, decode_late, decode_late_parts
 from records.log import LogRecord
 from records.meter import METER_TYPE, decode_meter
+from records.meter_approval import APPROVAL_TYPE, decode_approval
 from records.meter_estimate import ESTIMATE_TYPE, decode_estimate
 from records.operator_act import ACT_TYPE, decode_act
 from records.rupture import RUPTURE_TYPE, decode_ruptures
@@ -37,7 +38,8 @@ from records.window import WINDOW_TYPE, decode_window
 __all__ = ["as_json_line", "as_tree"]
 
 _TIMES = {
-    "acknowledged", "append_time", "at", "available_at", "cleared", "detected_at", "due_from",
+    "acknowledged", "append_time", "at", "available_at", "cleared", "decided_at", "detected_at",
+    "due_from",
     "issue_time", "known", "known_at", "profile_from", "profile_until", "raised", "scan_time",
     "shelved_until", "since", "start", "time", "until", "updated", "valid_time",
 }  # fmt: skip
@@ -126,6 +128,7 @@ _READERS: dict[str, Callable[[LogRecord], Any]] = {
     TICK_TYPE: lambda record: _struct(decode_tick(record.value)),
     FRAME_TYPE: lambda record: _fields(decode_frame(record)),
     METER_TYPE: lambda record: _struct(decode_meter(record)),
+    APPROVAL_TYPE: lambda record: _struct(decode_approval(record)),
     ESTIMATE_TYPE: lambda record: _struct(decode_estimate(record.value)),
     WEATHER_TYPE: lambda record: _struct(decode_weather(record)),
     VIEW_TYPE: lambda record: _fields(decode_view(record.value)),

@@ -13,6 +13,7 @@ from records.meter import MeterDocument, MeterSeries, RegisterReading, meter_rec
 from records.tick import tick_record
 from records.time import DAY, HOUR, format_time, parse_time
 from records.topics import topic_name
+from storage.embedded_log import EmbeddedLogReader, EmbeddedLogWriter
 from storage.historian import Historian
 from storage.historian_classes import HistoryClass
 from storage.historian_writer import HistorianWriter
@@ -66,6 +67,20 @@ def recorded(directory: Path, sent: list[Sent]) -> None:
                 for outcome in outcomes:
                     recorder.take([logged(outcome, at)])
         recorder.flush()
+    with EmbeddedLogWriter(directory / "log") as log:
+        log.claim(METERS, [0])
+
+
+def decided(directory: Path, sent: list[Sent]) -> list[Sent]:
+    """Return what was sent, and the decisions that the log holds since."""
+    reader = EmbeddedLogReader(directory / "log")
+    records = reader.read(Partition(METERS, 0), 0, 10)
+    reader.close()
+    since = [
+        (record.append_time - T0, Outgoing(METERS, 0, record.value, record.key, record.headers))
+        for record in records
+    ]
+    return [*sent, *since]
 
 
 @pytest.fixture
@@ -149,3 +164,40 @@ def test_a_meter_without_estimates_and_a_run_without_history_say_so(
     missing = gridcast(*command, str(tmp_path / "no"))
     assert missing.code == 2
     assert "no run has recorded anything" in missing.err
+
+
+def test_an_approval_from_the_command_line_stands_in_the_list(
+    told: Callable[[list[Sent]], Path], tmp_path: Path, gridcast: Callable[..., Any]
+) -> None:
+    energies: dict[int, float | None] = {h: 2.0 for h in range(9 * 24) if h != GAP}
+    sent = [document(9 * DAY, energies), tick(10 * DAY)]
+    directory = told(sent)
+    command = ["m-1", "--by", "Anna", "--reason", "as seen", "--directory", str(directory)]
+    shown = gridcast("meters", "approve", *command)
+    assert shown.code == 0, shown.err
+    assert "approve 1 periods of m-1" in shown.out
+    again = tmp_path / "again"
+    again.mkdir()
+    recorded(again, decided(directory, sent))
+    out = tmp_path / "estimates.json"
+    listed = gridcast("meters", "estimates", "m-1", "--directory", str(again), "--json", str(out))
+    proposed, approved = json.loads(out.read_text())["estimates"]
+    assert (proposed["status"], proposed["decided_at"]) == ("proposed", None)
+    assert (approved["status"], approved["approved_by"]) == ("approved", "Anna")
+    assert (approved["revision"], approved["reason"]) == (2, "as seen")
+    assert approved["energy_mwh"] == proposed["energy_mwh"]
+    assert "approved" in listed.out
+    nothing = gridcast("meters", "approve", "m-1", "--by", "Anna", "--directory", str(again))
+    assert nothing.code == 2
+    assert "they are approved" in nothing.err
+
+
+def test_a_decision_needs_a_person_and_an_estimate(
+    told: Callable[[list[Sent]], Path], gridcast: Callable[..., Any]
+) -> None:
+    directory = str(told([tick(DAY)]))
+    nobody = gridcast("meters", "reject", "m-1", "--by", " ", "--directory", directory)
+    assert (nobody.code, "who stands for" in nobody.err) == (2, True)
+    nothing = gridcast("meters", "reject", "m-1", "--by", "Anna", "--directory", directory)
+    assert (nothing.code, "there is none" in nothing.err) == (2, True)
+    assert gridcast("meters", "approve", "m-1", "--directory", directory).code == 2

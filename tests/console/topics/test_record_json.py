@@ -18,6 +18,7 @@ from records.forecast import ForecastLevel, SeriesMeta, forecast_record, level_m
 from records.late import LateParts, LateReadings, late_parts_record, late_record
 from records.log import LogRecord, Outgoing
 from records.meter import MeterDocument, MeterSeries, meter_record
+from records.meter_approval import Decision, MeterApproval, approval_record
 from records.meter_estimate import (
     EstimateInputs,
     EstimateMethod,
@@ -62,6 +63,7 @@ ESTIMATE = MeterEstimate(
     0, "m", "m", HOUR, [NOON], [1.5], [1], EstimateMethod.TYPICAL_SCALED,
     EstimateInputs([], 0.0, 0, NOON, NOON, 0, "", 1.0), "missing", "rule:test/1", NOON,
 )  # fmt: skip
+APPROVAL = MeterApproval(0, "m", [NOON], [1], Decision.APPROVE, "Anna", NOON, "seen")
 VIEW = ScadaView(
     0, NOON, 1, np.array([7], np.uint32), floats(np.nan), np.array([8192], np.uint16),
     np.zeros(1, np.float32),
@@ -124,6 +126,10 @@ EXAMPLES: dict[str, tuple[Outgoing, dict[str, Any]]] = {
     "gridcast.window.late.parts.v1": (
         late_parts_record("t", LATE_PARTS),
         {"known": "2014-11-10T12:00:00Z", "start": ["2014-11-10T12:00:00Z"], "series": ["a"]},
+    ),
+    "gridcast.meter.approval.v1": (
+        approval_record("t", APPROVAL),
+        {"decision": "approve", "by": "Anna", "at": "2014-11-10T12:00:00Z", "revision": [1]},
     ),
     "gridcast.meter.estimate.v1": (
         estimate_record("t", ESTIMATE),
