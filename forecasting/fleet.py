@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -81,6 +82,21 @@ class Fleet:
     def usable(self) -> BoolArray:
         """Whether the model of each series may be issued, shape (n_series,)."""
         return np.array([not reason for reason in self.reasons], dtype=np.bool_)
+
+    @property
+    def features(self) -> list[str]:
+        """What the models are functions of: terms, and lags of their residuals in steps."""
+        terms = (term.name for gam in self.gams for term in gam.design.specification.terms)
+        return [*dict.fromkeys(terms), *(f"residual lag {lag}" for lag in self.ar.lags)]
+
+    @property
+    def digest(self) -> str:
+        """Digest of what the models learnt: their version."""
+        learnt = hashlib.sha256()
+        for gam in self.gams:
+            learnt.update(np.ascontiguousarray(gam.coefficients).tobytes())
+        learnt.update(np.ascontiguousarray(self.ar.coefficients).tobytes())
+        return learnt.hexdigest()[:12]
 
     def predict_standard(
         self, times: IntArray, stations: FloatArray | None, state: SmoothingState

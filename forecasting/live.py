@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -76,6 +76,27 @@ class LiveState:
         loads = self.past_loads.appended(load)
         residuals, widths = self._taught(fleet, fresh, times)
         return LiveState(self.end_ns + step * len(load), weather, residuals, loads, widths)
+
+    def corrected(self, fleet: Fleet, loads: FloatArray) -> LiveState:
+        """Return the state with other loads in place of those that it keeps.
+
+        Parameters
+        ----------
+        loads
+            MW, shape of `loads`; NaN = missing. Residuals of what is missing now are zero. The
+            widths stay.
+        """
+        n = min(len(self.residuals), len(loads))
+        shift = fleet.link.forward(loads) - fleet.link.forward(self.loads)
+        gone = np.isnan(loads) & np.isfinite(self.loads)
+        residuals = np.array(self.residuals)
+        moved = residuals[-n:] + np.where(np.isfinite(shift[-n:]), shift[-n:], 0.0)
+        residuals[-n:] = np.where(gone[-n:], 0.0, moved)
+        return replace(
+            self,
+            past_residuals=Recent.of(residuals, self.past_residuals.keep),
+            past_loads=Recent.of(loads, self.past_loads.keep),
+        )
 
     def _taught(
         self, fleet: Fleet, fresh: FloatArray, times: IntArray

@@ -1,8 +1,9 @@
-"""Whether the model of each series may be used: normal, suspect, simplified, recovering.
+"""Whether each series may be believed: normal, suspect, simplified, recovering, quarantined.
 
 ``normal`` becomes ``suspect`` while a monitor's statistic stands high, and ``simplified`` on a
 rupture: what was learnt holds no longer. A training on enough history since the rupture makes it
-``recovering``, and a week without another rupture ``normal`` again.
+``recovering``, and a week without another rupture ``normal`` again. A source that the balance shows
+to be false is ``quarantined`` until a person releases it, whatever else is seen of it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,19 @@ import numpy as np
 from forecasting.arrays import Artefact, BoolArray, FloatArray, IntArray
 from forecasting.calendar import NS_PER_DAY
 
-__all__ = ["STATUSES", "Observed", "StateRules", "Statuses", "learnt_again", "observe"]
+__all__ = [
+    "STATUSES",
+    "Observed",
+    "StateRules",
+    "Statuses",
+    "learnt_again",
+    "observe",
+    "quarantined",
+    "released",
+]
 
-STATUSES = ("normal", "suspect", "simplified", "recovering")
-NORMAL, SUSPECT, SIMPLIFIED, RECOVERING = range(4)
+STATUSES = ("normal", "suspect", "simplified", "recovering", "quarantined")
+NORMAL, SUSPECT, SIMPLIFIED, RECOVERING, QUARANTINED = range(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,8 @@ class Statuses:
     entered
         When it began, ns UTC.
     onset
-        Since when the series is another one, ns UTC; meaningful when simplified or recovering.
+        Since when the series is another one, or false, ns UTC; meaningful when simplified,
+        recovering or quarantined.
     statistic, threshold
         Evidence of the last change.
     """
@@ -76,6 +87,11 @@ class Statuses:
     def simplified(self) -> BoolArray:
         """Whether the model may not be used as it is, shape (n_series,)."""
         return np.asarray(self.status == SIMPLIFIED)
+
+    @property
+    def quarantined(self) -> BoolArray:
+        """Whether the readings are not believed, shape (n_series,)."""
+        return np.asarray(self.status == QUARANTINED)
 
     def to_arrays(self) -> Artefact:
         """Return the states as plain arrays."""
@@ -127,7 +143,7 @@ def observe(
     status = states.status
     age = now - states.entered
     again = (status == SIMPLIFIED) & (age < rules.settle)
-    broke = seen.ruptured & ~again
+    broke = seen.ruptured & ~again & (status != QUARANTINED)
     rising = (status == NORMAL) & (seen.suspicion >= rules.suspect_from)
     calmed = (status == SUSPECT) & (seen.suspicion < rules.suspect_until)
     healed = (status == RECOVERING) & (age >= rules.quiet)
@@ -163,3 +179,43 @@ def learnt_again(
         entered=np.where(enough, until, states.entered),
     )
     return after, np.asarray(enough)
+
+
+def quarantined(
+    states: Statuses,
+    series: IntArray,
+    since: IntArray,
+    explained: FloatArray,
+    least: float,
+    now: int,
+) -> Statuses:
+    """Return the states after some series were found false; each array has one entry of these.
+
+    Parameters
+    ----------
+    series
+        Their places.
+    since
+        From when on, ns UTC.
+    explained, least
+        Evidence, and the least that was asked for.
+    """
+    fields = {name: getattr(states, name).copy() for name in states.__slots__}
+    for name, value in (
+        ("status", QUARANTINED),
+        ("entered", now),
+        ("onset", since),
+        ("statistic", explained),
+        ("threshold", least),
+    ):
+        fields[name][series] = value
+    return Statuses(**fields)
+
+
+def released(states: Statuses, series: BoolArray, now: int) -> Statuses:
+    """Return the states with some series normal again, shape (n_series,)."""
+    return replace(
+        states,
+        status=np.where(series, NORMAL, states.status),
+        entered=np.where(series, now, states.entered),
+    )

@@ -1,4 +1,4 @@
-"""What operators do about alarms: acknowledge, shelve for a time, take back from the shelf."""
+"""What operators do: acknowledge and shelve alarms, release series from quarantine."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class ActKind(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     SHELVE = "shelve"
     UNSHELVE = "unshelve"
+    RELEASE = "release"
+    """Believe the readings of a series again; `element` is its id."""
 
 
 class OperatorAct(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

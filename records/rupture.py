@@ -33,15 +33,21 @@ class RuptureKind(StrEnum):
     VANISHED = "vanished"
     NEW = "new"
     OUTLIER = "outlier"
+    CONTRADICTED = "contradicted"
+    """The balance of what is metered shows the readings to be false."""
 
 
 class RuptureStatus(StrEnum):
-    """Whether the model of a series may be used: as it is, unless simplified."""
+    """Whether the model of a series may be used: as it is, unless simplified.
+
+    Of a quarantined series the readings are not believed.
+    """
 
     NORMAL = "normal"
     SUSPECT = "suspect"
     SIMPLIFIED = "simplified"
     RECOVERING = "recovering"
+    QUARANTINED = "quarantined"
 
 
 class Evidence(msgspec.Struct, frozen=True):

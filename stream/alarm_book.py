@@ -129,7 +129,7 @@ def _act(state: BookState, now: dict[AlarmKey, Alarm], act: OperatorAct) -> None
                 now[key] = _replace(alarm, acknowledged=act.time, acknowledged_by=act.operator)
     elif act.act is ActKind.SHELVE and act.until is not None:
         state.shelf[act.element, kind] = act.until
-    else:
+    elif act.act is ActKind.UNSHELVE:
         state.shelf = {
             (element, what): until
             for (element, what), until in state.shelf.items()

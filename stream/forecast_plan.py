@@ -60,6 +60,11 @@ class ForecastPlan:
         measured, and teach no model.
     approved_only
         Of the estimates only those that a person approved, as long as no other revision follows.
+    balances
+        Id of a metered series (MW, of the same source) by the node whose sum it measures: a source
+        that it shows to be false is quarantined. Empty: no source is ever called false.
+    operator_acts
+        Whether releases from quarantine are read; their topic must carry ticks.
     code
         The programs that run it, version and commit; every forecast tells it.
     """
@@ -82,6 +87,8 @@ class ForecastPlan:
     switch_on_rupture: bool = False
     estimates: bool = False
     approved_only: bool = False
+    balances: Mapping[str, str] = field(default_factory=dict)
+    operator_acts: bool = False
     code: str = ""
 
     def __post_init__(self) -> None:
@@ -116,8 +123,12 @@ class TrainingSet:
         Step means of the leaves, MW, shape (n_steps, n_leaves), NaN = missing.
     temperatures
         Step means of the stations, degC, shape (n_steps, n_stations), NaN = missing.
+    metered
+        Step means of the balances' meters, MW, shape (n_steps, n_balances), NaN = missing; None
+        where nothing is known of them: they say nothing then.
     """
 
     start: int
     loads: npt.NDArray[np.float64]
     temperatures: npt.NDArray[np.float64]
+    metered: npt.NDArray[np.float64] | None = None

@@ -16,6 +16,7 @@ from records.errors import Reason, RecordError
 from records.finding import Finding, findings_record
 from records.log import LogRecord, Partition
 from records.meter_estimate import ESTIMATE_TYPE, decode_estimate
+from records.operator_act import ACT_TYPE, ActKind, decode_act
 from records.rupture import Evidence, RuptureEvent, RuptureKind, RuptureStatus, rupture_record
 from records.snapshot import Tree
 from records.state import STATE_TYPE, decode_state
@@ -77,17 +78,19 @@ class ForecastStage:
         self._weather = topic_name(namespace, "weather.v1")
         self._estimates = topic_name(namespace, "meter.estimate.v1")
         self._states = topic_name(namespace, "network.state.v1")
+        self._acts = topic_name(namespace, "operator.act.v1")
         self._ruptures = topic_name(namespace, "monitor.rupture.v1")
         self._findings = topic_name(namespace, "finding.v1")
         self._dead = topic_name(namespace, "dead-letter.v1")
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Topics read: weather where stations are used, states for losses, estimates if asked."""
+        """Topics read: weather where stations are used, states for losses, others if asked."""
         weather = (self._weather,) if self._plan.stations else ()
         states = (self._states,) if self._plan.losses else ()
         estimates = (self._estimates,) if self._plan.estimates else ()
-        return (self._windows, *weather, *states, *estimates)
+        acts = (self._acts,) if self._plan.operator_acts else ()
+        return (self._windows, *weather, *states, *estimates, *acts)
 
     def initial(self, partitions: Sequence[Partition]) -> ForecastState:
         """Train on the past."""
@@ -123,6 +126,8 @@ class ForecastStage:
             decode_state(record.value)
         elif kind == ESTIMATE_TYPE:
             decode_estimate(record.value)
+        elif kind == ACT_TYPE:
+            self._bounds.check(decode_act(record.value).time, record.append_time)
         else:
             raise RecordError(Reason.UNKNOWN_TYPE, f"{kind} has no place in {record.topic}")
         return Share(kind, record.value, record.offset), watermark_of(record.headers)
@@ -133,7 +138,7 @@ class ForecastStage:
         for partition, shares in cut.shares.items():
             for share in shares:
                 self._take(forecaster, partition, share, late)
-        outcomes: list[Outcome] = []
+        outcomes: list[Outcome] = self._releases(forecaster, cut)
         if late:
             outcomes.append(findings_record(self._findings, 0, late, self.name, cut.time))
         if cut.time < forecaster.end:
@@ -160,6 +165,8 @@ class ForecastStage:
             batch = decode_window(share.value)
             forecaster.inputs.take(self._raw, batch.area, batch.input_offset)
             n_late = forecaster.history.take_batch(batch)
+            if forecaster.sources is not None:
+                n_late += forecaster.sources.metered.take_batch(batch)
             if n_late:
                 late.append(self._too_late(forecaster, batch, n_late))
         elif share.kind == ESTIMATE_TYPE:
@@ -177,9 +184,22 @@ class ForecastStage:
                 }
                 step = self._plan.fine_step
                 forecaster.history.take_means(state.time - step, step, losses)
-        else:
+        elif share.kind != ACT_TYPE:
             forecaster.inputs.take(partition.topic, partition.number, share.offset)
             forecaster.weather.take(_weather(partition, share))
+
+    def _releases(self, forecaster: Forecaster, cut: Cut) -> list[Outcome]:
+        """Let people take series out of quarantine."""
+        acts = [
+            decode_act(share.value)
+            for shares in cut.shares.values()
+            for share in shares
+            if share.kind == ACT_TYPE
+        ]
+        named = [act.element for act in acts if act.act is ActKind.RELEASE]
+        freed = [forecaster.release(name, cut.time) for name in dict.fromkeys(named)]
+        places = np.concatenate([np.zeros(0, np.int64), *freed])
+        return self._published(self._changes(forecaster.statuses, places, cut.time), cut.time)
 
     def _too_late(self, forecaster: Forecaster, batch: WindowBatch, n_late: int) -> Finding:
         days = forecaster.history.corrected_for / DAY
@@ -198,6 +218,8 @@ class ForecastStage:
         recent = forecaster.history.values[-steps:]
         missing = (~np.isfinite(recent)).mean(axis=0) if len(recent) else np.zeros(0)
         imputed = forecaster.history.imputed_share(steps)
+        false = forecaster.statuses.quarantined[self._plan.hierarchy.leaves]
+        imputed = np.where(false, 1.0, imputed)
         return {
             leaf: {"imputed_share": float(imputed[i]), "missing_share": float(missing[i])}
             for i, leaf in enumerate(self._plan.leaves)
@@ -222,7 +244,21 @@ class ForecastStage:
             name = self._plan.hierarchy.ids[series]
             events.append(RuptureEvent(name, onset, now, RuptureKind(kind), evidence, status))
         others = np.array([s for s in advance.changed.tolist() if s not in by_event], np.int64)
-        return self._published([*events, *self._changes(advance.statuses, others, now)], now)
+        told = self._published([*events, *self._changes(advance.statuses, others, now)], now)
+        false = [
+            Finding(
+                self._plan.hierarchy.ids[series],
+                "source_quarantined",
+                int(advance.statuses.onset[series]),
+                float(advance.statuses.statistic[series]),
+                "readings that the balance of what is metered bears out; this share of its gap "
+                "follows the source: the balance stands for it until a person releases it",
+            )
+            for series in advance.changed[advance.statuses.quarantined[advance.changed]].tolist()
+        ]
+        if false:
+            told.append(findings_record(self._findings, 0, false, self.name, now))
+        return told
 
     def _changes(
         self, statuses: Statuses, changed: npt.NDArray[np.int64], now: int
@@ -233,7 +269,7 @@ class ForecastStage:
                 self._plan.hierarchy.ids[series],
                 int(statuses.onset[series]),
                 now,
-                RuptureKind.LEVEL,
+                RuptureKind.CONTRADICTED if statuses.quarantined[series] else RuptureKind.LEVEL,
                 Evidence(
                     float(statuses.statistic[series]), float(statuses.threshold[series]), None, None
                 ),

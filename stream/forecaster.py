@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -27,14 +26,15 @@ from forecasting.rupture import (
     observed,
 )
 from forecasting.rupture import step as watch
-from forecasting.rupture_state import Statuses, learnt_again, observe
+from forecasting.rupture_state import Statuses, learnt_again, observe, quarantined, released
 from forecasting.training import History, train
 from records.lineage import RunLineage, TrainingLineage
 from records.snapshot import Tree
-from records.time import format_duration, format_time
+from records.time import DAY, format_duration, format_time
 from stream.forecast_plan import ForecastPlan, TrainingSet
 from stream.raw_ranges import RawRanges
 from stream.series_history import SeriesHistory
+from stream.source_watch import SourceWatch
 from stream.weather_book import WeatherBook
 
 __all__ = ["Advance", "Forecaster"]
@@ -42,6 +42,8 @@ __all__ = ["Advance", "Forecaster"]
 FloatArray = npt.NDArray[np.float64]
 
 _MOST_FILLED = 0.2
+_DISTRUST = 1e3  # variance of a quarantined series, over its own: it does not move the others
+_QUARANTINED = "quarantined: what the balance leaves it stands for its readings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Forecaster:
         self.history = history
         self.weather = weather
         self.inputs = RawRanges()
+        self.sources: SourceWatch | None = None
         self._fleet: Fleet
         self._reconciler: Reconciler
         self._settled: LiveState
@@ -101,6 +104,8 @@ class Forecaster:
         )
         book = WeatherBook(plan.stations, training.start, plan.step, training.temperatures)
         forecaster = cls(plan, history, book)
+        if plan.balances:
+            forecaster.sources = SourceWatch.starting(plan, training)
         forecaster.train()
         return forecaster
 
@@ -173,18 +178,18 @@ class Forecaster:
         )
         self._expected = result.forecasts["gam_ar"][self.plan.hierarchy.leaves]
         self._expected_start = start
-        return result
+        reason = tuple(
+            _QUARANTINED if false else text
+            for false, text in zip(self.statuses.quarantined.tolist(), result.reason, strict=True)
+        )
+        return replace(result, reason=reason)
 
     def lineage(self) -> RunLineage:
         """Where the numbers of an issue made now come from."""
-        features = dict.fromkeys(
-            term.name for gam in self._fleet.gams for term in gam.design.specification.terms
-        )
-        lags = [f"residual lag {lag}" for lag in self._fleet.ar.lags]
         memory = max(self._fleet.ar.memory, WEEK * self.plan.calendar.n_instants)
         return RunLineage(
             code=self.plan.code,
-            features=[*features, *lags],
+            features=self._fleet.features,
             memory=format_duration(memory * self.plan.step),
             estimated=sorted(self.plan.losses.values()),
             training=self._training,
@@ -194,7 +199,7 @@ class Forecaster:
     def _lineage_of_training(self, end: int) -> TrainingLineage:
         since, given = self.history.start, min(self.history.given_until, end)
         return TrainingLineage(
-            self._version(),
+            self._fleet.digest,
             format_time(since),
             format_time(end),
             format_time(given),
@@ -204,15 +209,62 @@ class Forecaster:
 
     def _install(self, fleet: Fleet) -> None:
         self._fleet = fleet
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Set up reconciliation; what is quarantined counts for little."""
+        variance = self._fleet.error_variance
+        distrust = np.where(self.statuses.quarantined, _DISTRUST, 1.0)
+        fleet = replace(self._fleet, error_variance=variance * distrust)
         self._reconciler = fleet.reconciler(self.plan.hierarchy)
 
-    def _version(self) -> str:
-        """Digest of what the models learnt."""
-        digest = hashlib.sha256()
-        for gam in self._fleet.gams:
-            digest.update(np.ascontiguousarray(gam.coefficients).tobytes())
-        digest.update(np.ascontiguousarray(self._fleet.ar.coefficients).tobytes())
-        return digest.hexdigest()[:12]
+    def release(self, series: str, now: int) -> npt.NDArray[np.int64]:
+        """Believe a series again; return its place, nothing where it was not quarantined."""
+        freed = self.statuses.quarantined & (np.array(self.plan.hierarchy.ids) == series)
+        if freed.any() and self.sources is not None:
+            self.statuses = released(self.statuses, freed, now)
+            self.sources.forget(freed[self.plan.hierarchy.leaves])
+            self._weigh()
+        return np.flatnonzero(freed)
+
+    def _guard(self, sources: SourceWatch, start: int) -> npt.NDArray[np.int64]:
+        """Let the balance judge a step that was taken in; return places that are quarantined."""
+        tree, step = self.plan.hierarchy, self.plan.step
+        readings = self.history.values[(start - self.history.start) // step]
+        link, last = self._fleet.link, self._live.residuals[-1]
+        expected = link.inverse(link.forward(self._live.loads[-1:]) - last)[0]
+        distrusted = self.statuses.quarantined[tree.leaves]
+        judged = sources.step(start, readings, expected[tree.leaves], distrusted)
+        if not len(judged):
+            return np.zeros(0, np.int64)
+        places = tree.leaves[judged.leaf]
+        since = (start // DAY - judged.days) * DAY
+        least, now = sources.rules.explained, start + step
+        after = quarantined(self.statuses, places, since, judged.explained, least, now)
+        # What the sums seemed to do since then was the false source.
+        above = np.isin(np.arange(len(tree)), tree.leaves, invert=True)
+        above &= after.simplified & (after.onset >= since.min() - DAY)
+        self.statuses = released(after, above, now)
+        found = np.zeros(len(tree.leaves), np.bool_)
+        found[judged.leaf] = True
+        sources.forget(found)
+        self._weigh()
+        self._settled, self._live = self._cleaned(self._settled), self._cleaned(self._live)
+        return np.concatenate([places, np.flatnonzero(above)])
+
+    def _cleaned(self, state: LiveState) -> LiveState:
+        """Return a state with what is believed now of the past that it keeps."""
+        since = state.end_ns - self.plan.step * len(state.loads)
+        first = (since - self.history.start) // self.plan.step
+        rows = self.history.values[first : first + len(state.loads)]
+        return state.corrected(self._fleet, self._all_nodes(self._credible(rows, since)))
+
+    def _credible(self, leaves: FloatArray, start: int) -> FloatArray:
+        if self.sources is None:
+            return leaves
+        places = self.plan.hierarchy.leaves
+        distrusted, since = self.statuses.quarantined[places], self.statuses.onset[places]
+        return self.sources.credible(leaves, start, distrusted, since)
 
     def _take_step(self, start: int) -> Advance:
         loads, stations = self._inputs(start, start + self.plan.step)
@@ -230,6 +282,8 @@ class Forecaster:
         step, rules = self.plan.step, RuptureRules()
         seen = observed(self._watch, events, rules, start, step)
         self.statuses, changed = observe(self.statuses, seen, start + step)
+        if self.sources is not None:
+            changed[self._guard(self.sources, start)] = True
         around = levels_around_onset(events, self._live.loads, self.plan.calendar.n_instants)
         return Advance(start, events, *around, self.statuses, np.flatnonzero(changed))
 
@@ -243,7 +297,10 @@ class Forecaster:
 
     def _relevant_past(self) -> FloatArray:
         """Step means of every node for a training, shape (n_steps, n_nodes)."""
-        values = self._all_nodes(self.history.measured)
+        values = self._all_nodes(self._credible(self.history.measured, self.history.start))
+        starts = self.history.start + self.plan.step * np.arange(len(values))
+        # A false source teaches nothing, not even by what the balance leaves it.
+        values[(starts[:, None] >= self.statuses.onset) & self.statuses.quarantined] = np.nan
         if not (self.plan.switch_on_rupture and self.statuses.simplified.any()):
             return values
         fallback = self._fallback(self._live)
@@ -251,7 +308,6 @@ class Forecaster:
             level = fallback.levelled(self._fleet, values, self.history.end)
             values = self._all_nodes(level[:, self.plan.hierarchy.leaves])
         _, enough = learnt_again(self.statuses, self.history.end)
-        starts = self.history.start + self.plan.step * np.arange(len(values))
         values[(starts[:, None] < self.statuses.onset) & enough] = np.nan
         return values
 
@@ -264,7 +320,7 @@ class Forecaster:
     def _inputs(self, since: int, until: int) -> tuple[FloatArray, FloatArray | None]:
         first = (since - self.history.start) // self.plan.step
         last = (until - self.history.start) // self.plan.step
-        leaves = self.history.values[first:last]
+        leaves = self._credible(self.history.values[first:last], since)
         return self._all_nodes(leaves, since), self._stations(since, until)
 
     def _stations(self, since: int, until: int) -> FloatArray | None:
@@ -308,6 +364,7 @@ class Forecaster:
             "expected": self._expected,
             "expected_start": self._expected_start,
             "inputs": self.inputs.dump(),
+            "sources": None if self.sources is None else self.sources.dump(),
             "training": msgspec.to_builtins(self._training),
         }
 
@@ -316,11 +373,13 @@ class Forecaster:
         """State from its tree."""
         history = SeriesHistory.load(tree["history"])
         forecaster = cls(plan, history, WeatherBook.load(tree["weather"]))
+        forecaster.statuses = Statuses.from_arrays(_artefact(tree["statuses"]))
         forecaster._install(Fleet.from_arrays(_artefact(tree["fleet"])))
+        if tree.get("sources") is not None:
+            forecaster.sources = SourceWatch.load(tree["sources"])
         forecaster._settled = LiveState.from_arrays(_artefact(tree["settled"]))
         forecaster._live = LiveState.from_arrays(_artefact(tree["live"]))
         forecaster._watch = RuptureState.from_arrays(_artefact(tree["watch"]))
-        forecaster.statuses = Statuses.from_arrays(_artefact(tree["statuses"]))
         forecaster._expected = tree["expected"]
         forecaster._expected_start = tree["expected_start"]
         forecaster.inputs = RawRanges.load(tree.get("inputs", ()))

@@ -53,6 +53,13 @@ def training_set(historian: HistoryReader, plan: ForecastPlan, start: int, end: 
     _, loads = historian.matrix(
         plan.leaves, start, end, plan.step, as_of=end, source=HistoryClass.METER_INTERVALS
     )
+    metered = None
+    if plan.balances:
+        meters = tuple(plan.balances.values())
+        _, known = historian.matrix(
+            meters, start, end, plan.step, as_of=end, source=HistoryClass.METER_INTERVALS
+        )
+        metered = np.ascontiguousarray(known.T)
     n_steps = loads.shape[1]
     temperatures = np.full((n_steps, len(plan.stations)), np.nan)
     # Forecasts of the same hours may have been recorded since: they are no observations.
@@ -80,7 +87,7 @@ def training_set(historian: HistoryReader, plan: ForecastPlan, start: int, end: 
     used = place >= 0
     step = (observed["start"].to_numpy()[used] - start) // plan.step
     temperatures[step, place[used]] = observed["value"].to_numpy()[used]
-    return TrainingSet(start, np.ascontiguousarray(loads.T), temperatures)
+    return TrainingSet(start, np.ascontiguousarray(loads.T), temperatures, metered)
 
 
 def _intervals(
