@@ -1,6 +1,6 @@
 """Accuracy of mid-term and short-term forecasts on two public cases, one JSON a run.
 
-    python benchmarks/accuracy.py --data DIR --json FILE [--cases VIC GEF]
+    python benchmarks/accuracy.py --data DIR --json FILE [--cases VIC GEF] [--boosting]
 
 Protocol: VIC trains on 2012-13 and is tested on 2014; GEF (the GEFCom2012 total) trains on 2004-01
 to 2007-06 and is tested on 2007-07-01 to 2008-06-29. Actual temperature. Mid-term: fitted once on
@@ -26,6 +26,8 @@ from forecast_cases import Case, gefcom2012, victoria
 
 from forecasting.aggregation import aggregate, lead_bands
 from forecasting.backtest import MidTermBacktest, mid_term_backtest, week_bootstrap
+from forecasting.boosting.features import MEMORY_DAYS, Past
+from forecasting.boosting.trees import fit_boosted
 from forecasting.calendar import NS_PER_DAY
 from forecasting.conformal import calibrate
 from forecasting.direct import fit_direct
@@ -88,6 +90,25 @@ def experts(case: Case, run: MidTermBacktest, origins: Origins) -> dict[str, np.
         "kalman_ar": followed(kalman.at(rows, n_instants), adapted, kalman_ar),
         "seasonal_naive_7d": z[rows - 7 * n_instants],
     }
+
+
+def boosted(case: Case, run: MidTermBacktest, origins: Origins) -> np.ndarray:
+    """Return the trees' forecast on the standardised link scale, (n_origins, n_steps, 1)."""
+    n_instants, train = case.calendar.n_instants, slice(0, case.n_train)
+    instant, residual = run.predictors.instant, run.standard - run.rolling
+    ar = fit_ar(residual[train], default_lags(n_instants), instant[train], n_instants)
+    direct = fit_direct(residual[train], origins.n_steps, n_instants)
+
+    def others(left: np.ndarray, at: Origins) -> np.ndarray:
+        followed = left[at.targets()] - short_term_errors(ar, left, at, instant)
+        return np.concatenate([followed, direct.forecast(left, at.rows)], axis=2)
+
+    first = MEMORY_DAYS * n_instants + 7 * n_instants
+    past = Past(run.standard[:, 0], run.rolling[:, 0], run.predictors, n_instants)
+    before = Past(past.load[train], past.base[train], run.predictors.rows(train), n_instants)
+    early = Origins(np.arange(first, case.n_train - origins.n_steps + 1), origins.n_steps)
+    model = fit_boosted(before, early, others(residual[train], early))
+    return model.forecast(past, origins, others(residual, origins))[:, :, None]
 
 
 def by_lead(errors: np.ndarray, per_hour: int) -> dict[str, np.ndarray]:
@@ -158,7 +179,7 @@ def over_forecasts(case: Case, rows: np.ndarray, over: np.ndarray) -> dict[str, 
     }
 
 
-def run_case(case: Case) -> dict[str, Any]:
+def run_case(case: Case, *, trees: bool) -> dict[str, Any]:
     start = time.perf_counter()
     history = case.history
     total = History(history.series[-1:], history.times, history.load[:, -1:], history.stations)
@@ -175,6 +196,8 @@ def run_case(case: Case) -> dict[str, Any]:
     band = lead_bands(n_steps, n_instants)
     truth = run.standard[origins.targets()]
     standard["aggregated"] = aggregate(stacked, truth, rows, band)
+    if trees:
+        standard["boosted"] = boosted(case, run, origins)
     week = case.calendar.day(total.times[rows]) // 7
     leads = {}
     for method, values in standard.items():
@@ -205,13 +228,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=shared_data())
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--cases", nargs="+", default=["VIC", "GEF"], choices=["VIC", "GEF"])
+    parser.add_argument(
+        "--boosting", action="store_true", help="boosted trees too (minutes; needs lightgbm)"
+    )
     arguments = parser.parse_args()
     read = {"VIC": victoria, "GEF": gefcom2012}
     report: dict[str, Any] = {
         "cases": {},
     }
     for name in arguments.cases:
-        result = run_case(read[name](arguments.data))
+        result = run_case(read[name](arguments.data), trees=arguments.boosting)
         report["cases"][name] = result
         print(f"{name}: mid-term {result['mid_term_mape']['gam']:.3f} %")
         for method, row in result["lead_mape"].items():

@@ -1,0 +1,1 @@
+"""Boosted trees, an extra expert for the short term."""
