@@ -46,7 +46,7 @@ from stream.rebuilder import Rebuilder
 from stream.relay import RelayedWriter
 from stream.whole_windows import WHOLE_NAMES
 
-__all__ = ["RebuildService", "rebuild"]
+__all__ = ["RebuildService", "rebuild", "rebuilder_of"]
 
 _logger = structlog.get_logger(__name__)
 
@@ -72,17 +72,13 @@ def rebuild(run: RunFile, stop: threading.Event) -> None:
     pulse = Pulse(client, space, _NAME)
     historian = history_reader(settings)
 
-    def rebuilder() -> Rebuilder:
-        # Mostly nothing comes late: what this takes is read when something does.
-        from console.services.scenario import read_scenario
-        from console.services.stages import area_settings, metering_settings
-
-        scenario = read_scenario(run)
-        settings = area_settings(run), metering_settings(run)
-        return Rebuilder(historian, space, scenario.register, scenario.clock, *settings)
-
     service = RebuildService(
-        rebuilder, historian, reader, writer, checkpoints_of(run, connection), space
+        lambda: rebuilder_of(run, historian),
+        historian,
+        reader,
+        writer,
+        checkpoints_of(run, connection),
+        space,
     )
     try:
         while not stop.is_set():
@@ -106,6 +102,17 @@ def rebuild(run: RunFile, stop: threading.Event) -> None:
         writer.close()
         reader.close()
         client.close()
+
+
+def rebuilder_of(run: RunFile, historian: HistoryReader) -> Rebuilder:
+    """What makes the windows of a run again, out of a historian of it."""
+    # Mostly nothing comes late: what this takes is read when something does.
+    from console.services.scenario import read_scenario
+    from console.services.stages import area_settings, metering_settings
+
+    scenario, space = read_scenario(run), run.settings.namespace
+    settings = area_settings(run), metering_settings(run)
+    return Rebuilder(historian, space, scenario.register, scenario.clock, *settings)
 
 
 @dataclass(slots=True)

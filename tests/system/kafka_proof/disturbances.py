@@ -20,6 +20,7 @@ class Kind(StrEnum):
     FILL_DISK = "disk filled and emptied"
     ADD_WORKER = "further area worker"
     LOSE_WORKER = "area worker killed with -9 for good"
+    KILL_REBUILD = "rebuild service killed with -9"
 
 
 @dataclass(frozen=True, order=True)

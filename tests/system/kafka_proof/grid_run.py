@@ -23,11 +23,15 @@ from ingest.network_files import read_case, write_case
 from ingest.twin.faults import FaultRates
 from ingest.twin.twin import Twin, TwinSettings
 from records.log import LogWriter
-from records.time import HOUR
+from records.time import HOUR, MINUTE
 from storage.historian_writer import HistorianWriter
 from tests.system.kafka_proof.composite import composite
+from tests.system.kafka_proof.late import HOT_RETENTION
 
 __all__ = ["FAULTS", "GridRun", "environment_of"]
+
+START = DEMO_START + 22 * HOUR
+"""Two hours before a local day ends."""
 
 FAULTS = replace(
     FaultRates(),
@@ -82,12 +86,13 @@ class GridRun:
                 "directory": self.directory,
                 "checkpoint": {"every": f"PT{self.checkpoint_s}S", "place": self.place},
                 "kafka": {"session_timeout": f"PT{self.session_s}S"},
+                "scada": {"hot_retention": f"PT{HOT_RETENTION // MINUTE}M"},
                 "addresses": Addresses(
                     kafka_bootstrap_servers=self.kafka, redis_url=SecretStr(self.redis)
                 ),
             }
         )
-        return RunFile(settings=settings, start=DEMO_START, days=1, seed=self.seed, speed=None)
+        return RunFile(settings=settings, start=START, days=1, seed=self.seed, speed=None)
 
     @property
     def path(self) -> Path:
@@ -108,8 +113,8 @@ class GridRun:
     def twin(self) -> Twin:
         """What makes the input."""
         settings = TwinSettings(
-            DEMO_START,
-            DEMO_START + self.hours * HOUR,
+            START,
+            START + self.hours * HOUR,
             namespace=self.namespace,
             rates=FAULTS,
             seed=self.seed,

@@ -12,7 +12,7 @@ from tests.system.kafka_proof.products import Compared
 
 __all__ = ["Outcome", "Plan"]
 
-STAGES = ("area", "metering", "rollup", "estimation", "alarms", "forecast")
+STAGES = ("area", "metering", "meter_estimates", "rollup", "estimation", "alarms", "forecast")
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ class Plan:
     seed: int = 7
     disk_mb: int = 768
     patience_s: float = 240.0
+
+    @property
+    def rebuilds(self) -> bool:
+        """Whether it is long enough for windows to leave memory, so that they are made again."""
+        return "area" in self.stages and self.hours >= 3
 
 
 @dataclass

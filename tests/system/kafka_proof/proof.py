@@ -16,10 +16,13 @@ from redis import Redis
 
 from console.log_access import open_reader, open_writer
 from console.services.local_kafka import LocalKafka
+from console.services.scenario import DEMO_START
 from ingest.batch import Batch
 from ingest.gateway import GatewayReport
 from tests.system.kafka_proof.disturbances import Disturbance, Kind, schedule
 from tests.system.kafka_proof.grid_run import GridRun, environment_of
+from tests.system.kafka_proof.houses import with_houses
+from tests.system.kafka_proof.late import with_late_scans
 from tests.system.kafka_proof.meters import with_meters
 from tests.system.kafka_proof.plan import Outcome, Plan
 from tests.system.kafka_proof.products import (
@@ -85,13 +88,15 @@ class _Proof:
         self.grid.prepare(history="forecast" in plan.stages)
         self.services = Services(self.grid.path, environment_of(self.grid), self.directory / "logs")
         try:
-            for role in ("recorder", "watcher", *plan.stages):
+            rebuild = ("rebuild",) if plan.rebuilds else ()
+            for role in ("recorder", "watcher", *rebuild, *plan.stages):
                 self.services.start(role)
             for instance in range(1, plan.workers):
                 self.services.start("area", instance)
             # Made ahead, so that the pace is that of sending.
             twin = self.grid.twin()
-            batches = list(with_meters(twin.batches(), twin))
+            scans = with_houses(with_meters(twin.batches(), twin), twin, DEMO_START)
+            batches = list(with_late_scans(scans, twin) if plan.rebuilds else scans)
             sent = RememberingWriter(open_writer(self.grid.file.settings))
             self._wait_for_workers()
             self._send(batches, sent)
@@ -119,8 +124,8 @@ class _Proof:
     def _send(self, batches: list[Batch], writer: RememberingWriter) -> None:
         """Send over the time planned, and disturb meanwhile.
 
-        Once a worker has joined or was lost, nothing further happens before the areas are dealt
-        out to those that are there.
+        Once a worker has joined or was lost, nothing but kills happens before the areas are dealt
+        out to those that are there: kills hit whatever is going on.
         """
         plan, outcome = self.plan, self.outcome
         moments = sorted([*schedule(plan.disturbances, plan.seed), *plan.moments])
@@ -149,9 +154,11 @@ class _Proof:
             now = time.monotonic()
             assert now - began < plan.wall_s + plan.patience_s, self.services.tail()
             unsettled = unsettled and not self._dealt_out()
-            while moments and not unsettled and now - began >= moments[0].at * plan.wall_s:
-                unsettled = moments[0].kind in (Kind.ADD_WORKER, Kind.LOSE_WORKER)
-                running += self._disturb(moments.pop(0))
+            for due in [each for each in moments if now - began >= each.at * plan.wall_s]:
+                if not unsettled or due.kind is Kind.KILL_WORKER:
+                    moments.remove(due)
+                    unsettled |= due.kind in (Kind.ADD_WORKER, Kind.LOSE_WORKER)
+                    running += self._disturb(due)
             self.services.look()
             if now - told >= 10.0:
                 told = now
@@ -169,6 +176,11 @@ class _Proof:
 
     def _disturb(self, what: Disturbance) -> list[Future[None]]:
         kind = what.kind
+        if kind is Kind.KILL_REBUILD:
+            self.services.kill("rebuild")
+            self.services.start("rebuild")
+            self.outcome.done[kind.value] += 1
+            return []
         if kind in (Kind.KILL_WORKER, Kind.ADD_WORKER, Kind.LOSE_WORKER):
             if kind is Kind.ADD_WORKER:
                 self.workers.append(self.next_worker)

@@ -56,7 +56,7 @@ def main() -> int:
             Kind.KILL_REDIS: 1,
             Kind.FILL_DISK: 1,
         },
-        _joins_and_leaves(given.join, given.leave),
+        (*_joins_and_leaves(given.join, given.leave), *_LATE),
         workers=given.workers,
         place=given.place,
         seed=given.seed,
@@ -80,6 +80,10 @@ def _joins_and_leaves(joins: int, leaves: int) -> tuple[Disturbance, ...]:
         *(Disturbance(0.1 + 0.4 * n / joins, Kind.ADD_WORKER) for n in range(joins)),
         *(Disturbance(0.55 + 0.4 * n / leaves, Kind.LOSE_WORKER) for n in range(leaves)),
     )
+
+
+_LATE = (Disturbance(1.0, Kind.KILL_REBUILD), Disturbance(1.02, Kind.KILL_REBUILD))
+"""The scans that come last are sent just then."""
 
 
 def _tell(text: str) -> None:

@@ -15,7 +15,7 @@ __all__ = ["Told"]
 
 _COUNTED = (
     "no_room_for_checkpoint", "no_room_for_history", "not_in_redis", "redis_filled_from_the_log",
-    "log_does_not_answer", "partitions_assigned",
+    "log_does_not_answer", "partitions_assigned", "rebuilt",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ import msgspec
 from redis import Redis
 
 from console.log_access import open_reader
+from console.services.rebuild_service import RebuildService, rebuilder_of
 from console.services.recorder_service import take_available
 from console.services.run_file import read_run
 from console.services.scenario import read_scenario
@@ -26,6 +27,7 @@ from records.log import Partition
 from records.topics import CATALOGUE, Partitioning, topic_name
 from storage.checkpoint_store import CheckpointStore
 from storage.filing import RECORDED_TOPICS
+from storage.historian import Historian
 from storage.historian_writer import HistorianWriter
 from storage.memory_log import MemoryLog
 from storage.recorder import Recorder
@@ -53,19 +55,25 @@ def main(run_file: str, historian: str, *names: str) -> None:
     ]
     log = ReplayLog(kafka, space, own, space, places)
     place = Path(historian)
-    run_stages(
-        [stage_named(name, run, scenario) for name in names],
-        log,
-        ServiceOutlet(own, Redis.from_url(os.environ["REDIS_URL"]), space, "undisturbed"),
-        CheckpointStore(place / "checkpoints"),
-        options=RunnerOptions(until_end=True),
+    outlet = ServiceOutlet(own, Redis.from_url(os.environ["REDIS_URL"]), space, "undisturbed")
+    checkpoints = CheckpointStore(place / "checkpoints")
+    topics = [topic_name(space, name) for name in RECORDED_TOPICS]
+    kept_history = Historian(place)
+    rebuilds = RebuildService(
+        lambda: rebuilder_of(run, kept_history), kept_history, log, own, checkpoints, space
     )
     with HistorianWriter(place) as writer:
         recorder = Recorder(writer)
-        topics = [topic_name(space, name) for name in RECORDED_TOPICS]
-        while take_available(recorder, log, topics)[0]:
-            pass
-        recorder.flush()
+        stages = [stage_named(name, run, scenario) for name in names]
+        while True:
+            run_stages(stages, log, outlet, checkpoints, options=RunnerOptions(until_end=True))
+            while take_available(recorder, log, topics)[0]:
+                pass
+            recorder.flush()
+            # What is made again stands behind all else, and may change what is made of it.
+            if not rebuilds.turn():
+                break
+    kept_history.close()
     kept = {
         name: [
             Kept(number, record.key, record.value, dict(record.headers))
