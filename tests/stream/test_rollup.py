@@ -1,7 +1,7 @@
 """Half hours, hours and local days out of quarters of an hour; means in MW."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,95 +13,36 @@ from hypothesis import strategies as st
 
 from records.deadletter import decode_dead_letter
 from records.errors import Reason
-from records.late import LateParts, decode_late_parts
 from records.log import LogRecord, Outgoing, Partition
 from records.quality import Quality
 from records.snapshot import pack, unpack
 from records.tick import tick_record
 from records.time import DAY, HOUR, MINUTE, SECOND, parse_time
 from records.topics import topic_name
-from records.window import WINDOW_TYPE, WindowBatch, decode_window, window_record
+from records.window import WINDOW_TYPE, decode_window
 from stream.area import AreaStage
 from stream.cascade import Cascade
 from stream.local_clock import LocalClock
-from stream.rollup import RollupSettings, RollupStage
-from stream.whole_rebuild import left_memory
-from stream.whole_windows import WholeWindows
-
-QUARTERS = topic_name("test", "window.15min.v1")
-HALVES = topic_name("test", "window.30min.v1")
-HOURS = topic_name("test", "window.60min.v1")
-DAYS = topic_name("test", "window.day.v1")
-LATE = topic_name("test", "window.late.v1")
-QUARTER = 15 * MINUTE
-T0 = parse_time("2014-11-10T00:00Z")
-CLOCK = LocalClock(ZoneInfo("UTC"))
-
-
-def quarter(start: int, means: dict[str, float], *, revision: int = 1) -> WindowBatch:
-    """A quarter of an hour of some series; extremes are 1 MW from the mean."""
-    n = len(means)
-    mean = np.array(list(means.values()))
-    return WindowBatch(
-        0, start, QUARTER, 7, np.array(list(means), object), np.full(n, revision, np.int32),
-        mean, mean + 0.5, mean - 1, mean + 1, mean / 4, np.full(n, 30, np.int32), np.zeros(n),
-        np.zeros(n, np.uint16),
-    )  # fmt: skip
-
-
-class Log:
-    """Batches as the area's partition holds them; the watermark never goes back."""
-
-    def __init__(self) -> None:
-        self.records: list[LogRecord] = []
-        self.watermark = 0
-
-    def put(self, batch: WindowBatch | Outgoing, watermark: int | None = None) -> LogRecord:
-        if isinstance(batch, WindowBatch):
-            self.watermark = max(self.watermark, batch.end if watermark is None else watermark)
-            sent = window_record(QUARTERS, batch, self.watermark)
-        else:
-            sent = batch
-        record = LogRecord(QUARTERS, 0, len(self.records), 0, sent.value, sent.key, sent.headers)
-        self.records.append(record)
-        return record
-
-
-def again(batch: WindowBatch) -> Outgoing:
-    """A quarter of an hour made again from the historian."""
-    return window_record(QUARTERS, batch, None, known=batch.end)
+from stream.rollup import RollupStage
+from tests.stream.quarters import (
+    CLOCK,
+    DAYS,
+    HALVES,
+    HOURS,
+    QUARTER,
+    QUARTERS,
+    T0,
+    Log,
+    drive,
+    made,
+    quarter,
+    stands,
+)
 
 
 @pytest.fixture
 def log() -> Log:
     return Log()
-
-
-def drive(stage: RollupStage, records: Sequence[LogRecord]) -> list[Outgoing]:
-    state = stage.initial([Partition(QUARTERS, 0)])
-    outcomes: list[Outgoing] = []
-    for record in records:
-        state, more = stage.step(state, record)
-        outcomes.extend(o for o in more if isinstance(o, Outgoing))
-    return outcomes
-
-
-def made(outcomes: Sequence[Outgoing], topic: str) -> list[WindowBatch]:
-    return [decode_window(o.value) for o in outcomes if o.topic == topic]
-
-
-def stands(outcomes: Sequence[Outgoing]) -> dict[tuple[str, str, int], tuple[str, ...]]:
-    """Numbers that finally stand of each topic, series and window."""
-    last = {}
-    for outcome in outcomes:
-        if outcome.topic not in (HALVES, HOURS, DAYS):
-            continue
-        batch = decode_window(outcome.value)
-        numbers = (batch.mean, batch.minimum, batch.maximum, batch.energy_mwh, batch.count,
-                   batch.imputed_share, batch.quality)  # fmt: skip
-        for row, series in enumerate(batch.series):
-            last[outcome.topic, series, batch.start] = tuple(repr(c[row]) for c in numbers)
-    return last
 
 
 def test_windows_close_when_the_watermark_of_the_quarters_passes_their_end(log: Log) -> None:
@@ -221,85 +162,6 @@ def test_a_series_that_appears_late_gets_its_first_revision_then(log: Log) -> No
     hour, late = made(drive(RollupStage("test", CLOCK), records), HOURS)
     assert (hour.series.tolist(), late.series.tolist()) == (["a"], ["new"])
     assert (late.revision[0], late.mean[0], late.imputed_share[0]) == (1, 8.0, 0.75)
-
-
-def requests(outcomes: Sequence[Outgoing]) -> list[LateParts]:
-    return [decode_late_parts(o.value) for o in outcomes if o.topic == LATE]
-
-
-def test_what_comes_later_than_is_kept_is_told_on_to_be_made_again(log: Log) -> None:
-    stage = RollupStage("test", CLOCK, RollupSettings(keep=2 * HOUR))
-    records = [log.put(quarter(T0 + k * QUARTER, {"a": 4.0})) for k in range(96)]
-    records.append(log.put(quarter(T0, {"a": 5.0}, revision=2), T0 + DAY + 2 * HOUR - 1))
-    in_time = drive(stage, records)
-    assert requests(in_time) == []
-    assert made(in_time, DAYS)[-1].revision[0] == 2
-    records.append(log.put(quarter(T0 + DAY, {"a": 4.0}), T0 + DAY + 2 * HOUR))
-    records.append(log.put(again(quarter(T0, {"a": 6.0}, revision=3))))
-    records.append(log.put(again(quarter(T0 + QUARTER, {"b": 6.0}))))
-    assert requests(drive(stage, records)) == []
-    last = replace(quarter(T0 + DAY + QUARTER, {"a": 4.0}), input_offset=8)
-    records.append(log.put(last, T0 + DAY + 3 * HOUR))
-    outcomes = drive(stage, records)
-    (late,) = requests(outcomes)
-    assert (late.area, late.input_offset, late.known) == (0, 8, T0 + DAY + 3 * HOUR)
-    assert late.parts_offset == records[-1].offset
-    assert (late.start.tolist(), late.series.tolist()) == ([T0, T0 + QUARTER], ["a", "b"])
-    # Told after an empty batch in each topic, and once.
-    markers = outcomes[-4:-1]
-    assert [o.topic for o in markers] == [HALVES, HOURS, DAYS]
-    assert [len(decode_window(o.value).series) for o in markers] == [0, 0, 0]
-    assert made(outcomes[:-4], DAYS)[-1].mean[0] == pytest.approx(4 + 1 / 96)
-    records.append(log.put(replace(quarter(T0 + DAY + 2 * QUARTER, {}), input_offset=9)))
-    assert len(requests(drive(stage, records))) == 1
-
-
-def test_old_parts_that_a_killed_worker_wrote_again_ask_for_nothing(log: Log) -> None:
-    stage = RollupStage("test", CLOCK, RollupSettings(keep=2 * HOUR))
-    parts = [replace(quarter(T0 + k * QUARTER, {"a": 4.0}), input_offset=k) for k in range(120)]
-    records = [log.put(part) for part in parts]
-    once = drive(stage, records)
-    records += [log.put(part) for part in [*parts, replace(parts[-1], input_offset=200)]]
-    assert drive(stage, records) == once
-
-
-def test_an_hour_over_midnight_is_corrected_while_the_day_before_is_made_again(log: Log) -> None:
-    stage = RollupStage("test", LocalClock(ZoneInfo("Australia/Adelaide")),
-                        RollupSettings(keep=HOUR))  # fmt: skip
-    begin = parse_time("2014-06-09T14:30Z")
-    records = [log.put(quarter(begin + k * QUARTER, {"a": 4.0})) for k in range(-2, 40)]
-    records.append(log.put(again(quarter(begin - QUARTER, {"a": 8.0}, revision=2))))
-    records.append(log.put(replace(quarter(begin + 40 * QUARTER, {"a": 4.0}), input_offset=8)))
-    outcomes = drive(stage, records)
-    corrected = [batch for batch in made(outcomes, HOURS) if batch.revision.max(initial=0) == 2]
-    assert [(b.start, b.mean[0]) for b in corrected] == [(begin - 30 * MINUTE, 5.0)]
-    (late,) = requests(outcomes)
-    assert late.start.tolist() == [begin - QUARTER]
-    wholes = WholeWindows(LocalClock(ZoneInfo("Australia/Adelaide")), HOUR)
-    over = list(left_memory(late, wholes))
-    assert over == [(begin - 30 * MINUTE, begin), (begin - DAY, begin)]
-
-
-def test_what_is_kept_is_bounded(log: Log) -> None:
-    stage = RollupStage("test", CLOCK, RollupSettings(keep=2 * HOUR))
-    state = stage.initial([Partition(QUARTERS, 0)])
-    for k in range(96 * 5):
-        state, _ = stage.step(state, log.put(quarter(T0 + k * QUARTER, {"a": 4.0})))
-        assert len(state.parts) <= 96 + 8
-        assert len(state.closed) <= 73 + 8
-        assert len(state.open) <= 3
-
-
-def test_an_hour_over_midnight_is_kept_with_its_second_day(log: Log) -> None:
-    stage = RollupStage("test", LocalClock(ZoneInfo("Australia/Adelaide")),
-                        RollupSettings(keep=HOUR))  # fmt: skip
-    begin = parse_time("2014-06-09T14:30Z")
-    records = [log.put(quarter(begin + k * QUARTER, {"a": 4.0})) for k in range(-2, 40)]
-    # The day before is gone, the second half of the hour is not.
-    records.append(log.put(quarter(begin, {"a": 8.0}, revision=2)))
-    corrected = made(drive(stage, records), HOURS)[-1]
-    assert (corrected.start, corrected.revision[0]) == (begin - 30 * MINUTE, 2)
-    assert (corrected.mean[0], corrected.imputed_share[0]) == (5.0, 0.0)
 
 
 def test_what_is_no_quarter_of_an_hour_goes_to_the_dead_letters(log: Log) -> None:
