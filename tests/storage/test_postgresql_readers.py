@@ -132,13 +132,14 @@ def test_documents_and_revisions_are_the_same(both):
         (HistoryClass.METER_INTERVALS, HOUR),
     ):
         found = [
-            rows(last_revisions(h, kept_as, 0, length, (T0, T0 + HOUR), ["a", "c"], 1))
+            rows(last_revisions(h, kept_as, 0, length, (T0, T0 + HOUR), ["a", "c"], before=1))
             for h in both
         ]
         assert repr(found[0]) == repr(found[1])
         assert found[0]
-    assert [was_recorded(h, HistoryClass.WINDOWS, 0, T0, 0) for h in both] == [True, True]
-    assert [was_recorded(h, HistoryClass.WINDOWS, 0, T0, 3) for h in both] == [False, False]
+    for offset, length, there in ((0, 5 * MINUTE, True), (3, 5 * MINUTE, False), (0, HOUR, False)):
+        kept = [was_recorded(h, HistoryClass.WINDOWS, 0, T0, length, offset) for h in both]
+        assert kept == [there, there]
 
 
 def test_windows_and_states_come_back_as_the_same_records(both):
