@@ -55,6 +55,8 @@ class ScadaView:
         Source bits and ours: HELD, TYPICAL, SUSPECT, MISSING; shape (n_points,).
     age_s
         Age of the measurement behind the value at `scan_time`, shape (n_points,).
+    input_offset
+        Offset of the raw record it was made at; of two views of one scan time the greater counts.
     """
 
     area: int
@@ -64,11 +66,17 @@ class ScadaView:
     value: npt.NDArray[np.float64]
     quality: npt.NDArray[np.uint16]
     age_s: npt.NDArray[np.float32]
+    input_offset: int = 0
 
 
 def view_record(topic: str, view: ScadaView, watermark: int) -> Outgoing:
     """Encode a view; `watermark` (ns UTC) is the area's after this scan."""
-    metadata = {"area": view.area, "scan_time": view.scan_time, "version": view.version}
+    metadata = {
+        "area": view.area,
+        "scan_time": view.scan_time,
+        "version": view.version,
+        "input_offset": view.input_offset,
+    }
     columns = {
         "point": view.point,
         "value": view.value,
@@ -90,4 +98,5 @@ def decode_view(value: bytes) -> ScadaView:
     """Read a view back, or raise `RecordError`."""
     columns, metadata = _FORMAT.decode(value)
     area, scan_time, version = whole_numbers(metadata, "area", "scan_time", "version")
-    return ScadaView(area, scan_time, version, **columns)
+    (input_offset,) = whole_numbers({"input_offset": 0, **metadata}, "input_offset")
+    return ScadaView(area, scan_time, version, **columns, input_offset=input_offset)

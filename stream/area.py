@@ -197,7 +197,7 @@ class AreaStage:
             newest = max(newest, rows.block.times()[1])
         state.watermark.hear(frame.source, newest)
         if frame.scan_time >= state.viewed:
-            self._view(state, roster, frame.scan_time, frame.version, outcomes)
+            self._view(state, roster, frame.scan_time, frame.version, record.offset, outcomes)
         self._move_on(state, before, record.offset, outcomes)
         for group in refused:
             findings.extend(group.findings)
@@ -221,7 +221,7 @@ class AreaStage:
         if state.viewed != NEVER and time_ns >= state.viewed + self._settings.silence:
             roster, _ = self._parts(state.area)
             state.live.silence()
-            self._view(state, roster, time_ns, 1, outcomes)
+            self._view(state, roster, time_ns, 1, record.offset, outcomes)
         self._move_on(state, before, record.offset, outcomes)
 
     def _note_late(
@@ -267,6 +267,7 @@ class AreaStage:
         roster: Roster,
         time_ns: int,
         version: int,
+        offset: int,
         outcomes: list[Outcome],
     ) -> None:
         """Publish what is believed at `time_ns`."""
@@ -284,6 +285,7 @@ class AreaStage:
             value[shown],
             quality[shown],
             age_s[shown],
+            offset,
         )
         state.viewed = time_ns
         outcomes.append(view_record(self._view_topic, view, state.watermark.time))

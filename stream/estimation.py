@@ -152,10 +152,10 @@ class EstimationStage:
             waiting = state.ahead.setdefault(partition.number, [])
             waiting += [decode_view(share.value) for share in shares]
             due = [view for view in waiting if view.scan_time <= cut.time]
+            due[:0] = [state.latest[n] for n in [partition.number] if n in state.latest]
             if due:
-                # The last one of the greatest scan time: a correction replaces what it corrects.
-                newest = max(view.scan_time for view in due)
-                state.latest[partition.number] = [v for v in due if v.scan_time == newest][-1]
+                # Not just the last in the log: a worker that was killed has written some again.
+                state.latest[partition.number] = max(reversed(due), key=_place)
             state.ahead[partition.number] = [v for v in waiting if v.scan_time > cut.time]
         if not state.latest:
             return
@@ -323,6 +323,11 @@ class _Prepared:
         return self.map.scan(value, replaced)
 
 
+def _place(view: ScadaView) -> tuple[int, int]:
+    """Where a view stands among those of its area: a correction replaces what it corrects."""
+    return view.scan_time, view.input_offset
+
+
 def _dump_view(view: ScadaView) -> Tree:
     return {
         "area": view.area,
@@ -332,4 +337,5 @@ def _dump_view(view: ScadaView) -> Tree:
         "value": np.asarray(view.value),
         "quality": np.asarray(view.quality),
         "age_s": np.asarray(view.age_s),
+        "input_offset": view.input_offset,
     }

@@ -80,7 +80,11 @@ def view(register: PointRegister) -> Callable[..., LogRecord]:
     offsets = [itertools.count(), itertools.count()]
 
     def make(
-        area: int, at_s: float, values: Values, quality: dict[str, Quality] | None = None
+        area: int,
+        at_s: float,
+        values: Values,
+        quality: dict[str, Quality] | None = None,
+        input_offset: int = 0,
     ) -> LogRecord:
         table = register.at(area, T0)
         read: npt.NDArray[np.float64] = np.array([values[p.id] for p in table.points])
@@ -95,6 +99,7 @@ def view(register: PointRegister) -> Callable[..., LogRecord]:
             read,
             np.array(bits, np.uint16),
             np.zeros(n_points, np.float32),
+            input_offset,
         )
         sent = view_record(VIEWS, shown, time - 20 * SECOND)
         return LogRecord(VIEWS, area, next(offsets[area]), time, sent.value, sent.key, sent.headers)
@@ -144,6 +149,21 @@ def test_the_last_view_at_or_before_the_time_is_estimated(
     records = [*scans(view, truth, [300]), *scans(view, later, [310, 330])]
     (state,) = states(drive(EstimationStage("test", network, register), records))
     assert state.j_per_dof < 1e-6
+
+
+def test_views_that_a_killed_worker_wrote_again_stand_where_they_stood(
+    network: Network, register: PointRegister, truth: Values, view: Any
+) -> None:
+    missing = {point.id: Quality.MISSING | Quality.HELD for point in register.points}
+    silent = view(0, 290, truth, missing, 7)
+    heard = view(0, 290, truth, None, 8)
+    after = [view(1, 290, truth), view(1, 330, truth), view(0, 330, truth, None, 9)]
+    stage = EstimationStage("test", network, register)
+    (calm,) = states(drive(stage, [silent, heard, *after]))
+    again = [replace(silent, offset=12), replace(after[-1], offset=13)]
+    (disturbed,) = states(drive(stage, [silent, heard, *again, *after[:-1]]))
+    assert calm.n_measured > calm.n_pseudo
+    assert disturbed == calm
 
 
 def test_a_missing_area_leaves_a_state_from_pseudo_measurements(
