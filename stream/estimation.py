@@ -152,7 +152,9 @@ class EstimationStage:
             waiting = state.ahead.setdefault(partition.number, [])
             waiting += [decode_view(share.value) for share in shares]
             due = [view for view in waiting if view.scan_time <= cut.time]
-            due[:0] = [state.latest[n] for n in [partition.number] if n in state.latest]
+            standing = state.latest.get(partition.number)
+            if standing is not None:
+                due.insert(0, standing)
             if due:
                 # Not just the last in the log: a worker that was killed has written some again.
                 state.latest[partition.number] = max(reversed(due), key=_place)

@@ -92,8 +92,8 @@ def _weather(
     temperature: FloatArray, origin: IntArray, row: IntArray, before: IntArray, n: int
 ) -> list[FloatArray]:
     now = temperature[row]
-    columns = [now, now - temperature[origin - 1], now - temperature[before], now]
-    columns[3] = now - temperature[row - 1]
+    since = (origin - 1, before, row - 1)
+    columns = [now, *(now - temperature[earlier] for earlier in since)]
     columns += [now - temperature[row - _steps(hours, n)] for hours in _WEATHER_HOURS]
     columns += [_mean(temperature, row + 1, int(days * n)) for days in _WEATHER_MEAN_DAYS]
     day = sliding_window_view(temperature, n)
