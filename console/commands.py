@@ -15,11 +15,13 @@ from console.historian import prepare_server
 from console.lineage import lineage
 from console.replays.replay import replay
 from console.services.worker import worker
+from console.studies import forecast
 from console.studies.backtest import backtest
 from console.studies.contingency import contingency
 from console.studies.estimate import estimate
 from console.studies.rupture import rupture
-from console.topics import dead_letters, forecast_show, meters, topics
+from console.studies.train import train
+from console.topics import dead_letters, meters, topics
 
 __all__ = ["app"]
 
@@ -40,13 +42,14 @@ app.command()(up)
 app.command()(replay)
 app.command()(rupture)
 app.command()(backtest)
+app.command()(train)
 app.command()(estimate)
 app.command()(contingency)
 app.command()(doctor)
 app.command()(health)
 app.command(hidden=True)(worker)
 app.add_typer(topics.app, name="topics")
-app.add_typer(forecast_show.app, name="forecast")
+app.add_typer(forecast.app, name="forecast")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(meters.app, name="meters")
 app.add_typer(prepare_server.app, name="historian")

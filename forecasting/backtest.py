@@ -14,7 +14,7 @@ import numpy as np
 
 from forecasting.arrays import FloatArray, IntArray
 from forecasting.calendar import Calendar
-from forecasting.cross_validation import month_blocks
+from forecasting.cross_validation import held_out_blocks, month_blocks
 from forecasting.gam import GamModel
 from forecasting.gam_fitting import fit_gam
 from forecasting.link import Link
@@ -108,16 +108,20 @@ def mid_term_backtest(
         (places of the series, backtest), one a weather zone.
     """
     columns = calendar.predictors(history.times)
-    blocks = month_blocks(calendar.day(history.times))
+    days = calendar.day(history.times)
+    blocks = held_out_blocks(days[:n_train])
     past = np.arange(n_train)
-    periods = blocks if periods is None else periods
+    periods = month_blocks(days) if periods is None else periods
+    smoothing: FloatArray | None = None
 
     def fitted(members: IntArray, predictors: Predictors) -> MidTermBacktest:
         def known(row: int) -> FloatArray:
             return (history.load if known_at is None else known_at(row))[:, members]
 
         load = history.load[:, members]
-        return _zone(calendar, load, predictors, blocks, periods, specification, n_train, known)
+        return _zone(
+            calendar, load, predictors, blocks, periods, specification, smoothing, n_train, known
+        )
 
     if history.stations is None:
         everything = np.arange(len(history.series))
@@ -130,14 +134,16 @@ def mid_term_backtest(
             history.stations[:n_train],
             history.load[:n_train],
             calendar.n_instants,
-            blocks[:n_train],
+            blocks,
         )
     zones, place = np.unique(weights.round(9), axis=0, return_inverse=True)
     weather, _ = smooth(blend_stations(history.stations, zones), calendar.n_instants)
     out = []
     for z in range(len(zones)):
         members = np.flatnonzero(place.reshape(-1) == z)
-        out.append((members, fitted(members, columns.joined(weather.zone(z)))))
+        run = fitted(members, columns.joined(weather.zone(z)))
+        smoothing = run.model.smoothing  # as in a training: zones differ in weather alone
+        out.append((members, run))
     return out
 
 
@@ -148,6 +154,7 @@ def _zone(
     blocks: IntArray,
     periods: IntArray,
     specification: GamSpecification,
+    smoothing: FloatArray | None,
     n_train: int,
     known_at: Callable[[int], FloatArray],
 ) -> MidTermBacktest:
@@ -158,7 +165,8 @@ def _zone(
         predictors.rows(past),
         known_at(n_train)[:n_train],
         n_instants,
-        blocks=blocks[:n_train],
+        smoothing=smoothing,
+        blocks=blocks,
     )
     model = fit.model
     standard = model.link.forward(load)

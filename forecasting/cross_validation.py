@@ -12,9 +12,12 @@ import numpy as np
 
 from forecasting.arrays import FloatArray, IntArray
 from forecasting.gram import EigenBasis
+from forecasting.naive import WEEK
 from forecasting.penalty_selection import SCALES
 
-__all__ = ["held_out_residuals", "month_blocks"]
+__all__ = ["held_out_blocks", "held_out_residuals", "month_blocks"]
+
+_LEAST_MONTHS = 5
 
 
 def month_blocks(days: IntArray) -> IntArray:
@@ -26,6 +29,20 @@ def month_blocks(days: IntArray) -> IntArray:
     [0, 0, 1]
     """
     return np.asarray(days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64))
+
+
+def held_out_blocks(days: IntArray) -> IntArray:
+    """Return the block to hold out of each local day: its month, its week in a short history.
+
+    Examples
+    --------
+    >>> held_out_blocks(np.array([0, 6, 7, 40])).tolist()
+    [0, 0, 1, 5]
+    """
+    months = month_blocks(days)
+    if len(np.unique(months)) >= _LEAST_MONTHS:
+        return months
+    return np.asarray((days - days[0]) // WEEK)
 
 
 def held_out_residuals(

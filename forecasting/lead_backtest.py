@@ -11,13 +11,13 @@ from forecasting.arrays import BoolArray, FloatArray, IntArray
 from forecasting.backtest import MidTermBacktest
 from forecasting.calendar import Calendar
 from forecasting.known import KnownLoads
+from forecasting.learnt_errors import learn_errors
 from forecasting.link import Link, merged
 from forecasting.naive import WEEK
 from forecasting.quantiles import QuantileModel, fit_quantiles
 from forecasting.reconciliation import Reconciler, wls
 from forecasting.residuals import ArModel, default_lags, fit_ar
-from forecasting.rolling_origin import Origins, choose_origins, short_term_errors
-from forecasting.skill import compare_with_naive
+from forecasting.rolling_origin import Origins, choose_origins
 from forecasting.weather import SmoothingState, blend_stations, smooth
 
 __all__ = ["LAST_YEAR", "FleetBacktest", "WeatherIssues", "fleet_backtest"]
@@ -53,6 +53,10 @@ class FleetBacktest:
     stations
         Observed temperatures, degC, shape (n_times, n_stations), and the weight of each station
         in each zone, shape (n_zones, n_stations); None without weather.
+    fitted
+        Series whose mid-term model could be fitted, shape (n_series,).
+    usable
+        Those whose model is issued: it beats the seasonal naive in training.
     quantiles
         Of the errors of the short-term and of the mid-term model, by method.
     """
@@ -63,6 +67,7 @@ class FleetBacktest:
     stations: tuple[FloatArray, FloatArray] | None
     link: Link
     rolling: FloatArray
+    fitted: BoolArray
     usable: BoolArray
     ar: ArModel
     reconciler: Reconciler
@@ -73,7 +78,7 @@ class FleetBacktest:
         out = np.empty_like(self.rolling)
         for members, run in self.zones:
             out[:, members] = run.static
-        return self.link.inverse(np.where(self.usable, out, np.nan))
+        return self.link.inverse(np.where(self.fitted, out, np.nan))
 
     def issued(
         self, origins: Origins, weather: WeatherIssues | None = None
@@ -221,25 +226,37 @@ def fleet_backtest(
     n_instants = calendar.n_instants
     link = merged(tuple(run.link for _, run in zones), tuple(members for members, _ in zones))
     rolling = np.empty((len(known.times), len(known.tree)))
-    usable = np.ones(len(known.tree), dtype=np.bool_)
+    fitted = np.ones(len(known.tree), dtype=np.bool_)
     for members, run in zones:
         rolling[:, members] = run.rolling
-        usable[members] = [not reason for reason in run.model.reasons]
+        fitted[members] = [not reason for reason in run.model.reasons]
     past = known.as_of(int(known.times[n_train]))[:n_train]
     instant = calendar.instant(known.times[:n_train])
     residual = link.forward(past) - rolling[:n_train]
     ar = fit_ar(residual, default_lags(n_instants, n_train), instant, n_instants)
-    origins = choose_origins(n_train, max(ar.memory, WEEK * n_instants), n_steps, n_instants)
-    errors = short_term_errors(ar, residual, origins, instant)
-    clock = instant[origins.targets()]
-    variance = compare_with_naive(errors, past, link, origins, n_instants).model_variance
+    learnt = learn_errors(
+        ar, residual, past, link, ~fitted, instant, n_instants, n_steps, probabilities
+    )
+    if learnt is None:
+        msg = "the training window is too short for any forecast of it to be scored"
+        raise ValueError(msg)
+    rows = choose_origins(n_train, max(ar.memory, WEEK * n_instants), n_steps, n_instants).targets()
     quantiles = {
-        "gam": fit_quantiles(residual[origins.targets()], clock, n_instants, probabilities),
-        "gam_ar": fit_quantiles(errors, clock, n_instants, probabilities),
+        "gam": fit_quantiles(residual[rows], instant[rows], n_instants, probabilities),
+        "gam_ar": learnt.quantiles,
     }
-    reconciler = wls(known.tree, np.maximum(variance, 1e-12))
     return FleetBacktest(
-        calendar, known, tuple(zones), stations, link, rolling, usable, ar, reconciler, quantiles
+        calendar,
+        known,
+        tuple(zones),
+        stations,
+        link,
+        rolling,
+        fitted,
+        fitted & ~learnt.naive_wins,
+        ar,
+        wls(known.tree, np.maximum(learnt.variance, 1e-12)),
+        quantiles,
     )
 
 

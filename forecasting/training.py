@@ -9,25 +9,21 @@ import numpy as np
 from forecasting.arrays import FloatArray, IntArray
 from forecasting.backends.protocol import MidTermFit, ResidualFit
 from forecasting.calendar import NS_PER_DAY, Calendar
-from forecasting.cross_validation import month_blocks
+from forecasting.cross_validation import held_out_blocks
 from forecasting.fleet import Fleet
 from forecasting.gam_fitting import fit_gam
+from forecasting.learnt_errors import learn_errors
 from forecasting.live import LiveState, recent_loads
 from forecasting.live_widths import LiveWidths
-from forecasting.naive import WEEK
 from forecasting.predictors import Predictors
-from forecasting.quantiles import PROBABILITIES, fit_quantiles, joined, point_mass
+from forecasting.quantiles import PROBABILITIES, point_mass
 from forecasting.residuals import default_lags, fit_ar
-from forecasting.rolling_origin import choose_origins, short_term_errors
-from forecasting.skill import NO_SKILL, compare_with_naive
+from forecasting.skill import NO_SKILL
 from forecasting.specification import GamSpecification, default_specification
 from forecasting.stations import choose_station_weights
 from forecasting.weather import SmoothingState, blend_stations, smooth
 
 __all__ = ["History", "TrainedFleet", "train"]
-
-_CHUNK = 256  # series whose rolling-origin errors are held at once
-_LEAST_MONTHS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +98,7 @@ def train(
         temperature=history.stations is not None,
         vacations=bool(predictors["vacation"].any()),
     )
-    blocks = _blocks(calendar.day(history.times))
+    blocks = held_out_blocks(calendar.day(history.times))
     zone, zone_weights = _zones(history, specification, predictors, calendar.n_instants, blocks)
     held_out = np.empty(history.load.shape)
     gams, smoothing = [], None
@@ -156,29 +152,27 @@ def _with_errors(
     fleet: Fleet, history: History, held_out: FloatArray, n_steps: int, probabilities: FloatArray
 ) -> Fleet:
     """Return the fleet with what its rolling-origin errors say: quantiles, variances, skill."""
-    n_instants = fleet.calendar.n_instants
-    memory = max(fleet.ar.memory, WEEK * n_instants)
-    origins = choose_origins(len(history.times), memory, n_steps, n_instants)
-    if not len(origins.rows):
+    learnt = learn_errors(
+        fleet.ar,
+        held_out,
+        history.load,
+        fleet.link,
+        ~fleet.usable,
+        fleet.calendar.instant(history.times),
+        fleet.calendar.n_instants,
+        n_steps,
+        probabilities,
+    )
+    if learnt is None:
         return fleet
-    instant = fleet.calendar.instant(history.times)
-    parts, variance, reasons = [], [], list(fleet.reasons)
-    for start in range(0, len(fleet.series), _CHUNK):
-        members = np.arange(start, min(start + _CHUNK, len(fleet.series)))
-        errors = short_term_errors(fleet.ar.chosen(members), held_out[:, members], origins, instant)
-        link = fleet.link.chosen(members)
-        actual = np.asarray(history.load[:, members], dtype=np.float64)
-        test = compare_with_naive(errors, actual, link, origins, n_instants)
-        for place in np.flatnonzero(test.naive_wins):
-            reasons[start + place] = reasons[start + place] or NO_SKILL
-        replaced = np.array([bool(reason) for reason in reasons])[members]
-        variance.append(np.where(replaced, test.naive_variance, test.model_variance))
-        errors = np.where(replaced, test.naive_errors, errors)
-        parts.append(fit_quantiles(errors, instant[origins.targets()], n_instants, probabilities))
+    reasons = [
+        reason or (NO_SKILL if naive else "")
+        for reason, naive in zip(fleet.reasons, learnt.naive_wins.tolist(), strict=True)
+    ]
     return replace(
         fleet,
-        quantiles=joined(parts),
-        error_variance=np.concatenate(variance),
+        quantiles=learnt.quantiles,
+        error_variance=learnt.variance,
         reasons=tuple(reasons),
     )
 
@@ -201,11 +195,3 @@ def _zones(
     weights = weights / weights.sum(axis=1, keepdims=True)
     rows, zone = np.unique(weights.round(9), axis=0, return_inverse=True)
     return zone.reshape(-1).astype(np.int64), rows
-
-
-def _blocks(days: IntArray) -> IntArray:
-    """Return months; weeks when the history is too short for five months."""
-    months = month_blocks(days)
-    if len(np.unique(months)) >= _LEAST_MONTHS:
-        return months
-    return np.asarray((days - days[0]) // WEEK)

@@ -32,7 +32,7 @@ from stream.backtest_protocol import (
     ProtocolError,
 )
 
-__all__ = ["run_backtest"]
+__all__ = ["fleet_of", "run_backtest"]
 
 _DISTRIBUTION = {"gam": "gam", "gam_ar": "gam_ar", "aggregated": "gam_ar", "reconciled": "gam_ar"}
 _GATE_HOURS = 40  # from the gate to the end of the next local day, on its longest
@@ -101,34 +101,8 @@ class _Run:
 
     @cached_property
     def fleet(self) -> FleetBacktest:
-        inputs, known = self.inputs, self.inputs.known
-        calendar, days = inputs.calendar, inputs.n_train / inputs.calendar.n_instants
-        with_weather = bool(inputs.stations)
-        history = History(
-            known.tree.ids,
-            known.times,
-            known.final,
-            inputs.observed if with_weather else None,
-            inputs.weights if with_weather else None,
-        )
-        zones = mid_term_backtest(
-            calendar,
-            history,
-            default_specification(days, temperature=with_weather),
-            inputs.n_train,
-            periods=self._periods(),
-            known_at=None
-            if known.delay_steps == 0
-            else lambda row: known.as_of(int(known.times[row])),
-        )
-        stations = None
-        if with_weather and inputs.weights is not None:
-            distinct = np.unique(inputs.weights.round(9), axis=0)
-            stations = (inputs.observed, distinct)
-        longest = max(self.n_steps, _GATE_HOURS * calendar.n_instants // 24)
-        return fleet_backtest(
-            calendar, known, zones, stations, inputs.n_train, longest, self.probabilities
-        )
+        longest = max(self.n_steps, _GATE_HOURS * self.inputs.calendar.n_instants // 24)
+        return fleet_of(self.inputs, self.protocol, longest)
 
     @cached_property
     def rolling(self) -> tuple[Origins, dict[str, FloatArray], FloatArray]:
@@ -237,17 +211,20 @@ class _Run:
             forecasts["hong_vanilla"] = vanilla[picked]
 
         def fan(method: str) -> Callable[[IntArray], FloatArray]:
-            return lambda nodes: self._fan(origins, issued[method], method, nodes)[:, picked]
+            return lambda nodes: self._fan(origins, issued, method, nodes)[:, picked]
 
         return _Targets(targets[picked], forecasts, {m: fan(m) for m in _DISTRIBUTION})
 
     def _fan(
-        self, origins: Origins, forecast: FloatArray, method: str, nodes: IntArray
+        self, origins: Origins, issued: dict[str, FloatArray], method: str, nodes: IntArray
     ) -> FloatArray:
         """Return quantiles of some nodes, (n_quantiles, n_origins, n_steps, n_nodes), MW.
 
-        The spread learnt in training, widened or narrowed by what came of earlier issues.
+        The spread learnt in training, widened or narrowed by what came of earlier issues; that of
+        a reconciled forecast is the base forecast's, moved by what reconciliation moved it.
         """
+        base = issued["gam_ar" if method == "reconciled" else method][..., nodes]
+        moved = issued[method][..., nodes] - base
         fleet, known = self.fleet, self.inputs.known
         model, link = fleet.quantiles[_DISTRIBUTION[method]], fleet.link.chosen(nodes)
         targets = origins.targets()
@@ -255,7 +232,7 @@ class _Run:
         instant = self.inputs.calendar.instant(known.times)[targets]
         scale = model.spread[lead][:, nodes] * model.factor[:, nodes][instant]
         shape = model.shape[model.band[lead]][:, :, nodes]
-        around = link.forward(forecast[..., nodes])
+        around = link.forward(base)
         error = link.forward(known.final[:, nodes])[targets] - around
         outer = np.stack([shape[:, 0] * scale, shape[:, -1] * scale], axis=1)
         band = lead_bands(origins.n_steps, self.inputs.calendar.n_instants)
@@ -263,13 +240,25 @@ class _Run:
         widths = log_scales(outer, error, origins.rows, band, promised, delay=known.delay_steps)
         scale = scale * np.exp(widths[:, band])
         return np.stack(
-            [link.inverse(around + shape[:, q] * scale) for q in range(len(self.probabilities))]
+            [
+                link.inverse(around + shape[:, q] * scale) + moved
+                for q in range(len(self.probabilities))
+            ]
         )
 
     def _issued(self, origins: Origins) -> tuple[Origins, dict[str, FloatArray], FloatArray]:
         weather = None
         if self.protocol.as_issued and len(origins.rows):
-            weather = WeatherIssues(issued_paths(self.dataset, self.inputs, origins))
+            known = self.inputs.known
+            weather = WeatherIssues(
+                issued_paths(
+                    self.dataset.forecasts,
+                    self.inputs.stations,
+                    int(known.times[0]),
+                    known.step_ns,
+                    origins,
+                )
+            )
         return origins, self.fleet.issued(origins, weather), self._vanilla[origins.targets()]
 
     @cached_property
@@ -297,8 +286,39 @@ class _Run:
             out[:, members] = model.predict(predictors, weekday, month)
         return out
 
-    def _periods(self) -> IntArray | None:
-        if self.protocol.refit == MONTHLY:
-            return None
-        since = self.inputs.known.times - self.protocol.test_start
-        return np.asarray(since // int(self.protocol.refit))
+
+def fleet_of(inputs: BacktestInputs, protocol: Protocol, n_steps: int) -> FleetBacktest:
+    """Fit the models of all nodes: once before the test, and anew as the protocol says.
+
+    Parameters
+    ----------
+    n_steps
+        Longest horizon that is issued.
+    """
+    known, calendar = inputs.known, inputs.calendar
+    days = inputs.n_train / calendar.n_instants
+    with_weather = bool(inputs.stations)
+    history = History(
+        known.tree.ids,
+        known.times,
+        known.final,
+        inputs.observed if with_weather else None,
+        inputs.weights if with_weather else None,
+    )
+    periods: IntArray | None = None
+    if protocol.refit != MONTHLY:
+        periods = np.asarray((known.times - protocol.test_start) // int(protocol.refit))
+    zones = mid_term_backtest(
+        calendar,
+        history,
+        default_specification(days, temperature=with_weather),
+        inputs.n_train,
+        periods=periods,
+        known_at=None if known.delay_steps == 0 else lambda row: known.as_of(int(known.times[row])),
+    )
+    stations = None
+    if with_weather and inputs.weights is not None:
+        stations = (inputs.observed, np.unique(inputs.weights.round(9), axis=0))
+    return fleet_backtest(
+        calendar, known, zones, stations, inputs.n_train, n_steps, np.array(protocol.quantiles)
+    )

@@ -11,13 +11,14 @@ from forecasting.calendar import Calendar
 from forecasting.known import NEVER, KnownLoads
 from forecasting.rolling_origin import Origins
 from ingest.dataset import Dataset, WeatherForecasts
+from ingest.dataset.load import LoadReadings
 from records.time import HOUR, format_time
 from records.weather import WeatherQuantity, WeatherRecord
 from stream.backtest_protocol import Protocol, ProtocolError
 from stream.dataset_plan import hierarchy_of, station_weights
 from stream.weather_book import WeatherBook
 
-__all__ = ["BacktestInputs", "LeakError", "backtest_inputs", "issued_paths"]
+__all__ = ["BacktestInputs", "LeakError", "backtest_inputs", "issued_paths", "refuse_early"]
 
 _FAR_LEAD = 6 * HOUR
 _ALIKE = 0.9  # share of forecasts far ahead that no forecaster gets exactly right
@@ -72,15 +73,7 @@ def backtest_inputs(dataset: Dataset, protocol: Protocol) -> BacktestInputs:
     """
     spec = dataset.hierarchy
     step, load = spec.step_ns, dataset.load
-    early = np.flatnonzero(load.available_at < load.valid_time + step)
-    if len(early):
-        row = int(early[0])
-        raise LeakError(
-            load.series[load.row[row]],
-            int(load.valid_time[row]),
-            int(load.available_at[row]),
-            "a mean cannot be known before its interval is over",
-        )
+    refuse_early(load)
     first, last = int(load.valid_time.min()), int(load.valid_time.max()) + step
     start = protocol.train_start + (first - protocol.train_start) % step
     end = protocol.test_end - (protocol.test_end - start) % step
@@ -116,6 +109,25 @@ def backtest_inputs(dataset: Dataset, protocol: Protocol) -> BacktestInputs:
         weights,
         n_train,
     )
+
+
+def refuse_early(load: LoadReadings) -> None:
+    """Refuse readings that claim to be known before their interval is over.
+
+    Raises
+    ------
+    LeakError
+        With the first of them.
+    """
+    early = np.flatnonzero(load.available_at < load.valid_time + load.step_ns)
+    if len(early):
+        row = int(early[0])
+        raise LeakError(
+            load.series[load.row[row]],
+            int(load.valid_time[row]),
+            int(load.available_at[row]),
+            "a mean cannot be known before its interval is over",
+        )
 
 
 def _known(dataset: Dataset, times: IntArray) -> KnownLoads:
@@ -177,18 +189,26 @@ def _weather_leak(forecasts: WeatherForecasts, row: int, why: str) -> LeakError:
     )
 
 
-def issued_paths(dataset: Dataset, inputs: BacktestInputs, origins: Origins) -> FloatArray:
-    """Return the temperatures forecast at each origin, (n_origins, n_steps, n_stations)."""
-    forecasts, step = dataset.forecasts, dataset.hierarchy.step_ns
+def issued_paths(
+    forecasts: WeatherForecasts,
+    stations: tuple[str, ...],
+    start: int,
+    step: int,
+    origins: Origins,
+) -> FloatArray:
+    """Return the temperatures forecast at each origin, (n_origins, n_steps, n_stations).
+
+    Parameters
+    ----------
+    start, step
+        Start of row 0 and length of a row, ns UTC and ns.
+    """
     kind = list(WeatherQuantity).index(WeatherQuantity.TEMPERATURE)
-    times = inputs.known.times
-    start = int(times[0])
-    nothing = np.full((len(times), len(inputs.stations)), np.nan)
-    book = WeatherBook(inputs.stations, start, step, nothing)
+    book = WeatherBook(stations, start, step, np.empty((0, len(stations))))
     keys = np.stack([forecasts.issue_time, forecasts.quantity, forecasts.station])
     bounds = np.flatnonzero(np.any(np.diff(keys, axis=1) != 0, axis=0)) + 1
     issues = np.split(np.arange(len(forecasts)), bounds)
-    out = np.empty((len(origins.rows), origins.n_steps, len(inputs.stations)))
+    out = np.empty((len(origins.rows), origins.n_steps, len(stations)))
     taken = 0
     for number, row in enumerate(origins.rows.tolist()):
         now = start + step * row

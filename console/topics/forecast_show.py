@@ -19,9 +19,7 @@ from records.forecast import RunMeta
 from records.time import HOUR, MINUTE, format_time, parse_duration, parse_time
 from storage.redis_forecasts import ForecastReader, RunSummary
 
-__all__ = ["app", "sparkline"]
-
-app = typer.Typer(no_args_is_help=True, help="Look at published forecasts.")
+__all__ = ["show", "sparkline"]
 
 _USUAL = "model"
 """The reason of a forecast that is no fallback."""
@@ -29,7 +27,6 @@ _MEDIAN = 0.5
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-@app.command("show")
 def show(
     series: Annotated[str, typer.Argument(help="Id such as total, region:0 or 'load:12 p_mw'.")],
     steps: Annotated[int, typer.Option(min=1, metavar="N", help="Rows of the table.")] = 24,
