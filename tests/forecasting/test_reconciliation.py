@@ -37,6 +37,13 @@ def test_the_constraint_form_is_the_textbook_projection(seed: int):
     assert TREE.incoherence(out) < 1e-12
 
 
+def test_variances_orders_apart_still_give_sums_that_hold():
+    variance = np.array([144.0, 1e-3, 16.0, 1e-3, 1e-3, 169.0, 1e3, 1e-6])
+    base = np.array([0.0, 22.0, 0.0, 0.0, 0.0, 0.0, 7.0, -3.0])[:, None]
+    out = wls(TREE, variance).apply(base)
+    np.testing.assert_allclose(out, textbook(base, np.diag(variance)), rtol=1e-6, atol=1e-6)
+
+
 def test_what_already_adds_up_stays_as_it_is():
     base = TREE.aggregate(np.arange(1.0, 11).reshape(5, 2))
     np.testing.assert_allclose(wls(TREE, np.ones(8)).apply(base), base)
