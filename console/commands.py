@@ -21,7 +21,7 @@ from console.studies.contingency import contingency
 from console.studies.estimate import estimate
 from console.studies.rupture import rupture
 from console.studies.train import train
-from console.topics import dead_letters, meters, topics
+from console.topics import alarms, dead_letters, meters, topics
 
 __all__ = ["app"]
 
@@ -51,6 +51,7 @@ app.command(hidden=True)(worker)
 app.add_typer(topics.app, name="topics")
 app.add_typer(forecast.app, name="forecast")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(meters.app, name="meters")
 app.add_typer(prepare_server.app, name="historian")
 app.add_typer(lineage.app, name="lineage")

@@ -91,8 +91,9 @@ class AlarmsSettings(_Section):
 
     screen_every: Annotated[int, Ge(1)] = 3
     """Every n-th estimate is screened for outages: each quarter of an hour by default."""
-    operator_acts: bool = False
-    """Read acknowledgements and shelvings. Their topic must carry ticks: alarms wait for it."""
+    operator_acts: bool | None = None
+    """Read acknowledgements and shelvings. Their topic must carry ticks, for alarms wait for it;
+    where nothing is said that is so if the network twin sends, which ticks it."""
 
 
 class DeadlineSettings(_Section):

@@ -17,6 +17,7 @@ from records.log import Outgoing
 __all__ = [
     "ALARM_TYPE",
     "Alarm",
+    "AlarmAct",
     "AlarmEvidence",
     "AlarmKey",
     "AlarmKind",
@@ -103,6 +104,26 @@ class AlarmEvidence(msgspec.Struct, frozen=True):
     note: str = ""
 
 
+class AlarmAct(msgspec.Struct, frozen=True):
+    """What an operator did about an alarm, and when (ns UTC).
+
+    Parameters
+    ----------
+    act
+        ``"acknowledge"``, ``"shelve"`` or ``"unshelve"``.
+    until
+        End of a shelving.
+    note
+        Why, in the operator's words.
+    """
+
+    act: str
+    time: int
+    operator: str
+    until: int | None = None
+    note: str = ""
+
+
 class Alarm(msgspec.Struct, frozen=True):
     """One alarm as it stands at `updated`; all times ns UTC.
 
@@ -128,8 +149,10 @@ class Alarm(msgspec.Struct, frozen=True):
         Element that names the group of alarms that belong together.
     acknowledged, acknowledged_by
         By an operator; None and empty before.
-    shelved_until
-        Kept from the operator's list until then.
+    shelved_until, shelved_by
+        Kept from the operator's list until then, and by whom; None and empty otherwise.
+    trail
+        What operators did about it, the oldest first; the last twenty.
     """
 
     element: str
@@ -154,6 +177,8 @@ class Alarm(msgspec.Struct, frozen=True):
     acknowledged: int | None = None
     acknowledged_by: str = ""
     shelved_until: int | None = None
+    shelved_by: str = ""
+    trail: tuple[AlarmAct, ...] = ()
 
     @property
     def key(self) -> AlarmKey:

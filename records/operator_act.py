@@ -12,11 +12,12 @@ from records.errors import Reason, RecordError
 from records.log import Outgoing
 from records.time import DAY, is_time
 
-__all__ = ["ACT_TYPE", "ActKind", "OperatorAct", "act_record", "decode_act"]
+__all__ = ["ACT_TYPE", "LONGEST_SHELF", "ActKind", "OperatorAct", "act_record", "decode_act"]
 
 ACT_TYPE = "gridcast.operator.act.v1"
 _MAX_BYTES = 64 << 10
-_LONGEST_SHELF = 30 * DAY
+LONGEST_SHELF = 30 * DAY
+"""Nothing is shelved for longer at once."""
 
 
 class ActKind(StrEnum):
@@ -88,6 +89,6 @@ def decode_act(value: bytes) -> OperatorAct:
     shelved = act.act is ActKind.SHELVE
     if shelved != (act.until is not None):
         raise RecordError(Reason.SCHEMA_MISMATCH, "until belongs to shelve, and to nothing else")
-    if act.until is not None and not act.time < act.until <= act.time + _LONGEST_SHELF:
+    if act.until is not None and not act.time < act.until <= act.time + LONGEST_SHELF:
         raise RecordError(Reason.SCHEMA_MISMATCH, "until must be within 30 days after time")
     return act

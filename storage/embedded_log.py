@@ -19,6 +19,7 @@ __all__ = ["EmbeddedLogReader", "EmbeddedLogWriter"]
 
 _FIRST_SLEEP_S = 0.0005
 _LONGEST_SLEEP_S = 0.02
+_PATIENCE_S = 5.0
 
 
 def _directory(root: Path, partition: Partition) -> Path:
@@ -31,8 +32,9 @@ def _directory(root: Path, partition: Partition) -> Path:
 class EmbeddedLogWriter:
     """Appends to the partitions it is given first; satisfies `records.log.LogWriter`.
 
-    A partition is locked at its first record (or by `claim`) and until `close`. Not for use
-    by several threads at once.
+    A partition is locked at its first record (or by `claim`) and until `close`; one that is
+    shared with other processes, by `share`, only until the next flush. Not for use by several
+    threads at once.
 
     Parameters
     ----------
@@ -62,6 +64,14 @@ class EmbeddedLogWriter:
         self._batch_bytes = batch_bytes
         self._clock = clock
         self._writers: dict[tuple[str, int], PartitionWriter] = {}
+        self._shared: set[tuple[str, int]] = set()
+
+    def share(self, topic: str, partitions: Iterable[int]) -> None:
+        """Let other processes write to these partitions too, between two flushes of this one.
+
+        The first record after a flush waits a few seconds for another writer to let go.
+        """
+        self._shared |= {(topic, number) for number in partitions}
 
     def claim(self, topic: str, partitions: Iterable[int]) -> None:
         """Create and lock partitions ahead of their first record.
@@ -96,6 +106,8 @@ class EmbeddedLogWriter:
         """Make all that was appended visible, and with `durable` safe from a power cut."""
         for writer in self._writers.values():
             writer.flush()
+        for place in self._shared & self._writers.keys():
+            self._writers.pop(place).close()
 
     def delete_before(self, partition: Partition, offset: int) -> int:
         """Delete whole segments that end at or before `offset`; return how many."""
@@ -131,6 +143,7 @@ class EmbeddedLogWriter:
                 durable=self._durable,
                 segment_bytes=self._segment_bytes,
                 batch_bytes=self._batch_bytes,
+                patience_s=_PATIENCE_S if (topic, number) in self._shared else 0.0,
             )
             self._writers[topic, number] = writer
         return writer

@@ -48,6 +48,8 @@ class PartitionWriter:
         A segment that has reached this size is followed by a new one.
     batch_bytes
         Records waiting for `flush` are written when their values reach this size.
+    patience_s
+        How long to wait for another writer to let go.
 
     Attributes
     ----------
@@ -63,7 +65,13 @@ class PartitionWriter:
     """
 
     def __init__(
-        self, directory: Path, *, durable: bool, segment_bytes: int, batch_bytes: int
+        self,
+        directory: Path,
+        *,
+        durable: bool,
+        segment_bytes: int,
+        batch_bytes: int,
+        patience_s: float = 0.0,
     ) -> None:
         self._directory = directory
         self._durable = durable
@@ -76,7 +84,7 @@ class PartitionWriter:
         self._base = self._written = 0
         self._position = self._indexed = 0
         self._last_time = 0
-        self._lock = WriterLock(directory)
+        self._lock = WriterLock(directory, patience_s=patience_s)
         self.truncated_bytes = 0
         try:
             self._open_last()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 
 __all__ = ["WriterLock", "WriterLockedError"]
 
 _NAME = "writer.lock"
+_TRY_EVERY_S = 0.01
 
 
 class WriterLockedError(RuntimeError):
@@ -28,6 +30,8 @@ class WriterLock:
         Created when absent.
     holder
         What the holder calls itself in another writer's error.
+    patience_s
+        How long to wait for another writer that may let go soon.
 
     Raises
     ------
@@ -35,12 +39,12 @@ class WriterLock:
         When another writer, of this process or of any other, holds it.
     """
 
-    def __init__(self, directory: Path, holder: str = "") -> None:
+    def __init__(self, directory: Path, holder: str = "", *, patience_s: float = 0.0) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / _NAME
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._take(time.monotonic() + patience_s)
         except BlockingIOError:
             said = os.pread(self._fd, 200, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._fd)
@@ -52,6 +56,15 @@ class WriterLock:
         with contextlib.suppress(OSError):
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, f"process {os.getpid()} {holder}".encode(), 0)
+
+    def _take(self, deadline: float) -> None:
+        while True:
+            try:
+                return fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(_TRY_EVERY_S)
 
     def close(self) -> None:
         """Let another writer in."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from network.alarm_rules import priority
-from records.alarm import Alarm, AlarmKey, AlarmKind
-from records.operator_act import ActKind, OperatorAct
+from records.alarm import Alarm, AlarmAct, AlarmKey, AlarmKind
+from records.operator_act import LONGEST_SHELF, ActKind, OperatorAct
 from records.snapshot import Tree
 from stream.alarm_groups import AlarmGroups
 from stream.alarm_watch import dump_alarms, load_alarms
@@ -18,27 +18,41 @@ from stream.alarm_watch import dump_alarms, load_alarms
 __all__ = ["AlarmBook", "BookState"]
 
 _replace = msgspec.structs.replace
+_ACTS = msgspec.msgpack.Decoder(list[OperatorAct])
+_TRAIL = 20
 
 
 @dataclass(slots=True)
 class BookState:
-    """Active alarms as last told, and what is on the shelf until when (element, kind or "")."""
+    """Active alarms as last told, and the shelf.
+
+    The shelf has the last act of shelving or of taking back of each element and kind of alarm
+    ("" for every kind); an older one that comes again does not count.
+    """
 
     active: dict[AlarmKey, Alarm]
-    shelf: dict[tuple[str, str], int]
+    shelf: dict[tuple[str, str], OperatorAct]
 
     def dump(self) -> Tree:
         """State as a tree."""
         return {
             "active": dump_alarms(list(self.active.values())),
-            "shelf": [[element, kind, until] for (element, kind), until in self.shelf.items()],
+            "shelf": msgspec.msgpack.encode(list(self.shelf.values())),
         }
 
     @classmethod
     def load(cls, tree: Mapping[str, Any]) -> BookState:
         """State from its tree."""
         active = {alarm.key: alarm for alarm in load_alarms(tree["active"])}
-        return cls(active, {(element, kind): until for element, kind, until in tree["shelf"]})
+        shelf = tree["shelf"]
+        if isinstance(shelf, bytes):
+            acts = _ACTS.decode(shelf)
+        else:  # written before it was kept who shelved
+            acts = [
+                OperatorAct(element, ActKind.SHELVE, 0, "", AlarmKind(kind) if kind else None, end)
+                for element, kind, end in shelf
+            ]
+        return cls(active, {(act.element, _kind(act)): act for act in acts})
 
 
 class AlarmBook:
@@ -90,9 +104,9 @@ class AlarmBook:
                 before[alarm.key] = alarm
         for act in acts:
             _act(state, now, act)
-        state.shelf = {what: until for what, until in state.shelf.items() if until > time_ns}
+        state.shelf = {what: act for what, act in state.shelf.items() if _lasts(act, time_ns)}
         for key, alarm in now.items():
-            now[key] = _judged(_shelved(alarm, state.shelf), time_ns, rejected)
+            now[key] = _judged(_shelved(alarm, state.shelf, time_ns), time_ns, rejected)
         lasting = {k for k, a in state.active.items() if k in now and now[k].raised == a.raised}
         for key, cause in self._groups.causes(list(now.values()), lasting).items():
             now[key] = _replace(now[key], cause=cause)
@@ -117,33 +131,62 @@ def _carried(before: Alarm | None, alarm: Alarm) -> Alarm:
         acknowledged=before.acknowledged,
         acknowledged_by=before.acknowledged_by,
         shelved_until=before.shelved_until,
+        shelved_by=before.shelved_by,
+        trail=before.trail,
     )
 
 
 def _act(state: BookState, now: dict[AlarmKey, Alarm], act: OperatorAct) -> None:
-    kind = "" if act.kind is None else act.kind.value
+    kind = _kind(act)
     if act.act is ActKind.ACKNOWLEDGE:
         for key, alarm in now.items():
             named = alarm.element == act.element and kind in ("", alarm.kind.value)
             if named and alarm.raised <= act.time and alarm.acknowledged is None:
-                now[key] = _replace(alarm, acknowledged=act.time, acknowledged_by=act.operator)
-    elif act.act is ActKind.SHELVE and act.until is not None:
-        state.shelf[act.element, kind] = act.until
-    elif act.act is ActKind.UNSHELVE:
-        state.shelf = {
-            (element, what): until
-            for (element, what), until in state.shelf.items()
-            if element != act.element or kind not in ("", what)
-        }
+                now[key] = _replace(
+                    _noted(alarm, act), acknowledged=act.time, acknowledged_by=act.operator
+                )
+    elif act.act in (ActKind.SHELVE, ActKind.UNSHELVE):
+        whole = act.act is ActKind.UNSHELVE and not kind
+        places = [what for what in state.shelf if whole and what[0] == act.element]
+        for what in dict.fromkeys([*places, (act.element, kind)]):
+            standing = state.shelf.get(what)
+            if standing is None or standing.time <= act.time:
+                state.shelf[what] = _replace(act, kind=AlarmKind(what[1]) if what[1] else None)
 
 
-def _shelved(alarm: Alarm, shelf: Mapping[tuple[str, str], int]) -> Alarm:
-    untils: Sequence[int] = [
+def _kind(act: OperatorAct) -> str:
+    return "" if act.kind is None else act.kind.value
+
+
+def _lasts(act: OperatorAct, time_ns: int) -> bool:
+    """Whether an act of the shelf is still needed: to shelve, or against one that comes again."""
+    return time_ns < max(act.until or 0, act.time + LONGEST_SHELF)
+
+
+def _noted(alarm: Alarm, act: OperatorAct) -> Alarm:
+    """An alarm with an act in its trail, once."""
+    told = AlarmAct(act.act.value, act.time, act.operator, act.until, act.note)
+    if told in alarm.trail:
+        return alarm
+    return _replace(alarm, trail=(*alarm.trail, told)[-_TRAIL:])
+
+
+def _shelved(alarm: Alarm, shelf: Mapping[tuple[str, str], OperatorAct], time_ns: int) -> Alarm:
+    """An alarm as the shelf has it: what shelves it longest counts."""
+    acts = [
         shelf[alarm.element, kind]
         for kind in ("", alarm.kind.value)
         if (alarm.element, kind) in shelf
     ]
-    return _replace(alarm, shelved_until=max(untils, default=None))
+    until, by = None, ""
+    for act in sorted(acts, key=lambda each: each.time):
+        if act.act is ActKind.UNSHELVE:
+            alarm = _noted(alarm, act) if alarm.shelved_until is not None else alarm
+        elif act.until is not None and act.until > time_ns:
+            alarm = _noted(alarm, act)
+            if until is None or act.until >= until:
+                until, by = act.until, act.operator
+    return _replace(alarm, shelved_until=until, shelved_by=by)
 
 
 def _judged(alarm: Alarm, time_ns: int, rejected: frozenset[str] | None) -> Alarm:

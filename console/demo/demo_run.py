@@ -19,7 +19,7 @@ from console.progress import stage_progress
 from console.redis_access import open_redis
 from console.services.pipeline import Pipeline
 from console.services.run_file import RunFile
-from console.services.scenario import DEMO_START, read_scenario
+from console.services.scenario import DEMO_START, read_scenario, with_twin
 from console.services.supervisor import Supervisor
 from console.settings import load_settings, nanoseconds
 from ingest.twin.victoria import TIMEZONE
@@ -67,6 +67,7 @@ def run_demo(
     if not kafka:
         addresses = settings.addresses.model_copy(update={"kafka_bootstrap_servers": None})
         settings = settings.model_copy(update={"addresses": addresses})
+    settings = with_twin(settings)
     run = RunFile(settings=settings, start=DEMO_START, days=days, seed=seed, speed=None)
     with Supervisor(run.directory / "logs") as supervisor:
         with stage_progress() as tell:

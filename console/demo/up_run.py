@@ -16,7 +16,7 @@ from console.redis_access import open_redis
 from console.services.heartbeat import Pulse
 from console.services.pipeline import Pipeline
 from console.services.run_file import RunFile
-from console.services.scenario import DEMO_START, MOST_DAYS
+from console.services.scenario import DEMO_START, MOST_DAYS, with_twin
 from console.services.supervisor import Supervisor
 from console.settings import load_settings
 from records.time import format_time
@@ -50,6 +50,8 @@ def run_up(
     check_demo_packages()
     settings = load_settings(config, namespace=namespace, directory=directory)
     settings = settings.model_copy(update={"directory": settings.directory.absolute()})
+    if twin:
+        settings = with_twin(settings)
     run = RunFile(settings=settings, start=DEMO_START, days=MOST_DAYS, seed=seed, speed=speed)
     console = Console()
     own_kafka = kafka and settings.addresses.kafka_bootstrap_servers is None

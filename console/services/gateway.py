@@ -22,6 +22,7 @@ from records.log import LogReader, Partition
 from records.tick import TICK_TYPE, decode_tick
 from records.time import HOUR
 from records.topics import topic_name
+from storage.embedded_log import EmbeddedLogWriter
 
 __all__ = ["SENT_FILE", "ForecastBound", "last_tick", "send"]
 
@@ -39,6 +40,9 @@ def send(run: RunFile, stop: threading.Event) -> None:
     settings = run.settings
     twin = twin_of(run, read_case(run.directory / "network"))
     reader, writer, client = open_reader(settings), open_writer(settings), open_redis(settings)
+    if isinstance(writer, EmbeddedLogWriter):
+        # Operators write there too, while it ticks.
+        writer.share(topic_name(settings.namespace, "operator.act.v1"), [0])
     pulse = Pulse(client, settings.namespace, "gateway")
     retention = Retention(writer, [Partition(*place) for place in twin.partitions])
     bound = ForecastBound(reader, settings.namespace, run.start)

@@ -10,7 +10,7 @@ import numpy as np
 
 from console.code_version import code_version
 from console.services.run_file import RunFile
-from console.settings import nanoseconds
+from console.settings import Settings, nanoseconds
 from forecasting.calendar import Calendar
 from forecasting.holidays import country_holidays
 from ingest.network_files import read_case, write_case
@@ -34,6 +34,7 @@ __all__ = [
     "make_network",
     "read_scenario",
     "twin_of",
+    "with_twin",
 ]
 
 HISTORY_START = parse_time("2014-01-01T00:00Z")
@@ -64,6 +65,14 @@ class Scenario:
     register: PointRegister
     plan: ForecastPlan
     clock: LocalClock
+
+
+def with_twin(settings: Settings) -> Settings:
+    """Settings of a run whose input is the twin: its gateway ticks what operators write."""
+    if settings.alarms.operator_acts is not None:
+        return settings
+    alarms = settings.alarms.model_copy(update={"operator_acts": True})
+    return settings.model_copy(update={"alarms": alarms})
 
 
 def make_network(run: RunFile) -> Network:
@@ -105,5 +114,6 @@ def twin_of(run: RunFile, network: Network) -> Twin:
             namespace=run.settings.namespace,
             scan_period=nanoseconds(scada.scan_period),
             seed=run.seed,
+            operator_acts=bool(run.settings.alarms.operator_acts),
         ),
     )

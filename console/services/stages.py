@@ -143,7 +143,7 @@ def _rebuild_for(run: RunFile, kept_as: HistoryClass) -> int:
 
 def _alarm_settings(run: RunFile) -> AlarmSettings:
     alarms = run.settings.alarms
-    return AlarmSettings(screen_every=alarms.screen_every, acts=alarms.operator_acts)
+    return AlarmSettings(screen_every=alarms.screen_every, acts=bool(alarms.operator_acts))
 
 
 def area_settings(run: RunFile) -> AreaSettings:

@@ -59,6 +59,8 @@ class TwinSettings:
         How often what goes wrong.
     seed
         Of everything that is drawn.
+    operator_acts
+        Tick the topic of what operators do, too, for someone reads it.
     """
 
     start: int
@@ -69,6 +71,7 @@ class TwinSettings:
     closing: int = 5 * MINUTE
     rates: FaultRates = field(default_factory=FaultRates)
     seed: int = 118
+    operator_acts: bool = False
 
     def __post_init__(self) -> None:
         if not 2 * SECOND <= self.scan_period <= 60 * SECOND or NODE % self.scan_period:
@@ -111,7 +114,7 @@ class Twin:
         self.load_area: npt.NDArray[np.int64] = self._grid.load_area
         self._names = {
             name: topic_name(settings.namespace, name)
-            for name in ("scada.frame.v1", "meter.read.v1", "weather.v1")
+            for name in ("scada.frame.v1", "meter.read.v1", "weather.v1", "operator.act.v1")
         }
 
     @property
@@ -119,7 +122,8 @@ class Twin:
         """Every raw partition: full topic name and number."""
         areas = range(len(self.area_names))
         by_area = [(self._names[n], a) for n in ("scada.frame.v1", "meter.read.v1") for a in areas]
-        return [*by_area, (self._names["weather.v1"], 0)]
+        acts = ["operator.act.v1"] if self.settings.operator_acts else []
+        return [*by_area, *((self._names[name], 0) for name in ("weather.v1", *acts))]
 
     def history(self, start: int, end: int) -> History:
         """Hourly history over ``[start, end)`` (ns UTC, whole hours of 2014).

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -296,3 +297,26 @@ def test_durable_flushes_and_topics_can_be_listed(tmp_path):
         assert reader.topics() == ["t"]
         assert reader.partitions("t") == [0]
     assert values_in(tmp_path) == numbered(3)
+
+
+def test_two_writers_take_turns_at_a_shared_partition(tmp_path):
+    with EmbeddedLogWriter(tmp_path) as first, EmbeddedLogWriter(tmp_path) as second:
+        for writer in (first, second):
+            writer.share("t", [0])
+        for turn, value in enumerate(numbered(6)):
+            writer = (first, second)[turn % 2]
+            writer.append([Outgoing("t", 0, value)])
+            writer.flush()
+    assert values_in(tmp_path) == numbered(6)
+
+
+def test_a_shared_partition_is_awaited_while_another_writes(tmp_path):
+    with EmbeddedLogWriter(tmp_path) as first, EmbeddedLogWriter(tmp_path) as second:
+        first.share("t", [0])
+        second.share("t", [0])
+        first.append([Outgoing("t", 0, b"a")])
+        waiting = Thread(target=second.append, args=([Outgoing("t", 0, b"b")],))
+        waiting.start()
+        first.flush()
+        waiting.join()
+    assert values_in(tmp_path) == [b"a", b"b"]

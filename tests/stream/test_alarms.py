@@ -11,7 +11,9 @@ from network.power_flow import PowerFlow
 from records.alarm import AlarmKind, LeadTime
 from records.operator_act import ActKind, OperatorAct
 from records.quality import Quality
-from records.time import MINUTE, SECOND
+from records.time import HOUR, MINUTE, SECOND
+from stream.alarm_book import BookState
+from stream.alarm_watch import dump_alarms
 from tests.stream.alarm_log import (
     T0,
     Log,
@@ -217,3 +219,39 @@ def test_an_alarm_can_be_taken_back_from_the_shelf(log: Log) -> None:
         *(log.tick(0), log.act(shelve), log.act(back), log.tick(3)),
     ]
     assert [a.for_operator for a in drive(quiet(acts=True), records)] == [True, False, True]
+
+
+def test_an_alarm_keeps_who_did_what_about_it(log: Log) -> None:
+    shelve = OperatorAct(
+        "branch:1", ActKind.SHELVE, T0 + MINUTE, "ana", until=T0 + 8 * MINUTE, note="works"
+    )
+    seen = OperatorAct("branch:1", ActKind.ACKNOWLEDGE, T0 + 6 * MINUTE, "bo")
+    records = [
+        *(log.state(k, {1: x}) for k, x in enumerate([1.3, 1.3, 1.3, 1.0])),
+        *(v for k in range(4) for v in log.views(k)),
+        *(log.tick(0), log.act(shelve), log.act(shelve), log.act(seen), log.act(seen), log.tick(3)),
+    ]
+    *_, last = drive(quiet(acts=True), records)
+    assert last.cleared is not None
+    assert [(a.act, a.operator, minutes(a.time), a.note) for a in last.trail] == [
+        ("shelve", "ana", 1, "works"),
+        ("acknowledge", "bo", 6, ""),
+    ]
+
+
+def test_a_shelving_that_comes_again_after_it_was_taken_back_does_not_count(log: Log) -> None:
+    shelve = OperatorAct("branch:1", ActKind.SHELVE, T0 + MINUTE, "ana", until=T0 + 60 * MINUTE)
+    back = OperatorAct("branch:1", ActKind.UNSHELVE, T0 + 2 * MINUTE, "ana")
+    records = [
+        *(log.state(k, {1: 1.3}) for k in range(3)),
+        *(v for k in range(3) for v in log.views(k)),
+        *(log.tick(0), log.act(shelve), log.act(back), log.act(shelve), log.tick(2)),
+    ]
+    told = drive(quiet(acts=True), records)
+    assert all(alarm.for_operator for alarm in told)
+
+
+def test_a_shelf_kept_before_it_had_names_is_taken_up() -> None:
+    state = BookState.load({"active": dump_alarms([]), "shelf": [["branch:1", "", T0 + HOUR]]})
+    assert [(act.element, act.until) for act in state.shelf.values()] == [("branch:1", T0 + HOUR)]
+    assert BookState.load(state.dump()).shelf == state.shelf  # type: ignore[arg-type]

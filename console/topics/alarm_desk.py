@@ -1,0 +1,145 @@
+"""Where the command line reads alarms, and leaves what operators do about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redis import RedisError
+
+from console.errors import BadInputError, UnavailableError
+from console.log_access import open_reader, open_writer
+from console.redis_access import open_redis
+from console.settings import Settings
+from records.alarm import ALARM_TYPE, Alarm, AlarmKey, AlarmKind, decode_alarm
+from records.errors import RecordError
+from records.log import Partition
+from records.operator_act import ActKind, OperatorAct, act_record, decode_act
+from records.time import format_time
+from records.topics import topic_name
+from storage.embedded_log import EmbeddedLogWriter
+from storage.redis_state import LiveState
+from stream.replay_log import last_tick_time
+
+__all__ = ["AlarmDesk"]
+
+_AT_ONCE = 500
+
+
+class AlarmDesk:
+    """The alarms of a run and the topic of what operators do; a context manager.
+
+    Times are those of the run's data: an act happens at the last tick of its topic, or when the
+    last of the alarms was told, whichever is later.
+
+    Parameters
+    ----------
+    settings
+        Of the run.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._reader = open_reader(settings)
+        space = settings.namespace
+        self._alarms = Partition(topic_name(space, "network.alarm.v1"), 0)
+        self._acts = Partition(topic_name(space, "operator.act.v1"), 0)
+        self._known: list[Alarm] | None = None
+
+    def __enter__(self) -> AlarmDesk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reader.close()
+
+    def active(self) -> list[Alarm]:
+        """Active alarms: what comes first by priority, then the oldest.
+
+        From Redis, or from the topic where there is none.
+        """
+        if self._known is None:
+            try:
+                client = open_redis(self._settings)
+                try:
+                    self._known = LiveState(client, self._settings.namespace).alarms()
+                finally:
+                    client.close()
+            except (UnavailableError, RedisError):
+                self._known = self._told()
+        return self._known
+
+    def now(self) -> int:
+        """Event time of an act now, ns UTC.
+
+        Raises
+        ------
+        BadInputError
+            When nothing takes acts in: their topic has no ticks.
+        """
+        tick = None
+        if 0 in self._reader.partitions(self._acts.topic):
+            tick = last_tick_time(self._reader, self._acts)
+        if tick is None:
+            raise BadInputError(
+                f"{self._acts.topic} has no ticks, so no run takes in what operators do: set "
+                "alarms.operator_acts and let a gateway tick it, or name the run with --directory "
+                "and --namespace"
+            )
+        return max([tick, *(alarm.updated for alarm in self.active())])
+
+    def send(
+        self,
+        act: ActKind,
+        elements: Sequence[str],
+        *,
+        by: str,
+        kind: AlarmKind | None = None,
+        until: int | None = None,
+        note: str = "",
+    ) -> int:
+        """Leave an act on each element in the topic, and return its time (ns UTC).
+
+        Raises
+        ------
+        BadInputError
+            When nobody stands for it, or it would be refused.
+        """
+        if not by.strip():
+            raise BadInputError("--by: say who stands for it")
+        now = self.now()
+        acts = [
+            OperatorAct(element, act, now, by.strip(), kind, until, note) for element in elements
+        ]
+        records = [act_record(self._acts.topic, each) for each in acts]
+        for record in records:
+            try:
+                decode_act(record.value)
+            except RecordError as error:
+                raise BadInputError(f"{error}; it is {format_time(now)} in this run") from None
+        writer = open_writer(self._settings)
+        try:
+            if isinstance(writer, EmbeddedLogWriter):
+                writer.share(self._acts.topic, [self._acts.number])
+            writer.append(records)
+            writer.flush()
+        finally:
+            writer.close()
+        return now
+
+    def _told(self) -> list[Alarm]:
+        """Active alarms as the topic has them."""
+        last: dict[AlarmKey, Alarm] = {}
+        if 0 not in self._reader.partitions(self._alarms.topic):
+            return []
+        offset, end = self._reader.begin_offset(self._alarms), self._reader.end_offset(self._alarms)
+        while offset < end:
+            records = self._reader.read(self._alarms, offset, _AT_ONCE)
+            if not records:
+                break
+            for record in records:
+                if record.headers.get("ce_type") == ALARM_TYPE:
+                    alarm = decode_alarm(record.value)
+                    if alarm.key not in last or last[alarm.key].updated <= alarm.updated:
+                        last[alarm.key] = alarm
+            offset = records[-1].offset + 1
+        active = [alarm for alarm in last.values() if alarm.cleared is None]
+        return sorted(active, key=lambda alarm: (alarm.priority, alarm.raised, alarm.key))
