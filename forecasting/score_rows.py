@@ -9,6 +9,7 @@ import numpy as np
 
 from forecasting.arrays import BoolArray, FloatArray, IntArray
 from forecasting.calendar import HOLIDAY, Calendar
+from forecasting.score_details import NO_DETAILS, Details
 
 __all__ = ["DAY_TYPES", "Cells", "cells_of", "score_cells"]
 
@@ -26,10 +27,14 @@ class Cells:
         (hour or None, day type or None) of each cell.
     member
         1 where a target belongs to a cell, shape (n_cells, n_targets).
+    month, hour
+        Local month, 0 to 11, and hour of each target, shape (n_targets,).
     """
 
     labels: tuple[tuple[int | None, str | None], ...]
     member: FloatArray
+    month: IntArray
+    hour: IntArray
 
 
 def cells_of(calendar: Calendar, times: IntArray) -> Cells:
@@ -47,7 +52,9 @@ def cells_of(calendar: Calendar, times: IntArray) -> Cells:
     for number, name in enumerate(DAY_TYPES):
         labels.append((None, name))
         rows.append((kind == number).astype(np.float64))
-    return Cells(tuple(labels), np.stack(rows))
+    local_month = calendar.day(distinct).astype("datetime64[D]").astype("datetime64[M]")
+    month = (local_month.astype(np.int64) % 12)[place]
+    return Cells(tuple(labels), np.stack(rows), month, hour)
 
 
 def score_cells(
@@ -60,8 +67,12 @@ def score_cells(
 ) -> list[list[dict[str, Any]]]:
     """Return the scores of each cell (outer list) and series (inner list).
 
-    Errors in MW; ``mape``, ``wape`` and coverage in percent; ``crps`` in percent of the mean
-    actual; None where nothing could be scored. Zeros are left out of ``mape`` only.
+    Errors in MW; ``mape``, ``wape``, coverage and ``over_share`` (forecasts above the actual) in
+    percent; ``crps`` in percent of the mean actual; ``p95_error`` is the 95 % quantile of the
+    absolute error, ``peak_error`` its largest; None where nothing could be scored. Zeros are left
+    out of ``mape`` only. The first cell also tells ``bias_by_month_hour`` and
+    ``over_share_by_month_hour`` (12 lists of 24) and ``below`` (percent of actuals at or below
+    each quantile); they are None in the others.
 
     Parameters
     ----------
@@ -84,6 +95,7 @@ def score_cells(
         "size": size,
         "square": size**2,
         "error": error,
+        "over": (error > 0).astype(np.float64),
         "share": np.where(nonzero, size / np.where(nonzero, np.abs(y), 1.0), 0.0),
         "own": np.where(compared, size, 0.0),
         "naive": np.where(compared, np.abs(np.where(compared, naive, 0.0) - y), 0.0),
@@ -93,7 +105,8 @@ def score_cells(
     names = list(points)
     totals = cells.member @ np.concatenate([points[name] for name in names], axis=1)
     sums = dict(zip(names, np.split(totals, len(names), axis=1), strict=True))
-    means = _means(sums, names)
+    means = _means(sums, names) | _tails(cells, np.where(known, size, np.nan))
+    details = Details.of(cells.month, cells.hour, y, error, known, fan)
     n_series = actual.shape[1]
     return [
         [
@@ -101,11 +114,30 @@ def score_cells(
                 "n": int(sums["n"][cell, s]),
                 "n_zero": int(sums["n"][cell, s] - sums["nonzero"][cell, s]),
                 **{name: _or_none(values[cell, s]) for name, values in means.items()},
+                **(details.told(s) if cell == 0 else NO_DETAILS),
             }
             for s in range(n_series)
         ]
         for cell in range(len(cells.labels))
     ]
+
+
+def _tails(cells: Cells, size: FloatArray) -> dict[str, FloatArray]:
+    """Return the 95 % quantile and the largest of absolute errors by cell, MW; NaN where none."""
+    shape = (len(cells.labels), size.shape[1])
+    out = {"p95_error": np.full(shape, np.nan), "peak_error": np.full(shape, np.nan)}
+    for cell, member in enumerate(cells.member):
+        own = size[member > 0]
+        own = np.sort(own, axis=0)  # what is not known comes last
+        count = np.isfinite(own).sum(axis=0)
+        some = np.flatnonzero(count)
+        place = 0.95 * (count[some] - 1)
+        low = place.astype(np.int64)
+        high = np.minimum(low + 1, count[some] - 1)
+        share = place - low
+        out["p95_error"][cell, some] = own[low, some] * (1 - share) + own[high, some] * share
+        out["peak_error"][cell, some] = own[count[some] - 1, some]
+    return out
 
 
 def _means(sums: dict[str, FloatArray], names: list[str]) -> dict[str, FloatArray]:
@@ -127,6 +159,7 @@ def _means(sums: dict[str, FloatArray], names: list[str]) -> dict[str, FloatArra
         "width80": per_point("width80"),
         "width90": per_point("width90"),
         "skill": 1.0 - _ratio(sums["own"], sums["naive"]),
+        "over_share": per_point("over", 100.0),
     }
 
 

@@ -23,19 +23,11 @@ from forecasting.training import History
 from forecasting.vanilla import VanillaModel, fit_vanilla
 from ingest.dataset import Dataset
 from stream.backtest_inputs import BacktestInputs, backtest_inputs, issued_paths
-from stream.backtest_protocol import (
-    DAY_AHEAD,
-    GATE_NS,
-    MID_TERM,
-    MONTHLY,
-    Protocol,
-    ProtocolError,
-)
+from stream.backtest_protocol import MID_TERM, MONTHLY, Product, Protocol, ProtocolError
 
 __all__ = ["fleet_of", "run_backtest"]
 
 _DISTRIBUTION = {"gam": "gam", "gam_ar": "gam_ar", "aggregated": "gam_ar", "reconciled": "gam_ar"}
-_GATE_HOURS = 40  # from the gate to the end of the next local day, on its longest
 _LEAST_TRAINING = 60
 
 
@@ -98,10 +90,13 @@ class _Run:
         levels = inputs.known.tree.levels
         chosen = protocol.levels or tuple(dict.fromkeys(levels))
         self.nodes = np.array([i for i, level in enumerate(levels) if level in chosen])
+        self._at_gate: dict[Product, tuple[Origins, dict[str, FloatArray], FloatArray]] = {}
 
     @cached_property
     def fleet(self) -> FleetBacktest:
-        longest = max(self.n_steps, _GATE_HOURS * self.inputs.calendar.n_instants // 24)
+        products = self.protocol.products
+        named = [self._steps_of(products[lead]) for lead in self.protocol.leads if lead in products]
+        longest = max(self.n_steps, *named, self.inputs.calendar.n_instants)
         return fleet_of(self.inputs, self.protocol, longest)
 
     @cached_property
@@ -115,16 +110,25 @@ class _Run:
         )
         return self._issued(Origins(rows, self.n_steps))
 
-    @cached_property
-    def gate(self) -> tuple[Origins, dict[str, FloatArray], FloatArray]:
+    def _steps_of(self, product: Product) -> int:
+        """Steps from the gate of a product to the end of its day."""
+        return product.hours * self.inputs.calendar.n_instants // 24
+
+    def at_gate(self, product: Product) -> tuple[Origins, dict[str, FloatArray], FloatArray]:
+        """Return what is issued for a product, day by day."""
+        if product not in self._at_gate:
+            self._at_gate[product] = self._issued(self._gate_origins(product))
+        return self._at_gate[product]
+
+    def _gate_origins(self, product: Product) -> Origins:
         known, calendar = self.inputs.known, self.inputs.calendar
         local = calendar.local(known.times)
-        n_steps = _GATE_HOURS * calendar.n_instants // 24
+        n_steps = self._steps_of(product)
         # The first step at or after the gate; a step that hides it begins before.
-        first = -(-GATE_NS // known.step_ns) * known.step_ns
+        first = -(-product.gate // known.step_ns) * known.step_ns
         rows = np.flatnonzero(local % NS_PER_DAY == first)
         rows = rows[(rows >= self.inputs.n_train) & (rows + n_steps <= len(known.times))]
-        return self._issued(Origins(rows, n_steps))
+        return Origins(rows, n_steps)
 
     def scored(self, lead: str) -> list[dict[str, Any]]:
         """Return the rows of one lead."""
@@ -198,12 +202,14 @@ class _Run:
     def _short_term(self, lead: str) -> _Targets:
         calendar, known = self.inputs.calendar, self.inputs.known
         span = self.protocol.span(lead, known.step_ns)
-        origins, issued, vanilla = self.gate if lead == DAY_AHEAD else self.rolling
+        product = self.protocol.products.get(lead)
+        origins, issued, vanilla = self.rolling if product is None else self.at_gate(product)
         targets = origins.targets()
-        if span is None:
+        if product is not None:
             day = calendar.day(known.times)
-            picked = day[targets] == day[origins.rows][:, None] + 1
+            picked = day[targets] == day[origins.rows][:, None] + product.days
         else:
+            assert span is not None
             steps = np.arange(origins.n_steps)
             picked = np.broadcast_to((steps >= span[0]) & (steps < span[1]), targets.shape)
         forecasts = {name: values[picked] for name, values in issued.items()}

@@ -15,10 +15,10 @@ from records.time import DAY, HOUR, MINUTE, format_duration, from_datetime, pars
 
 __all__ = [
     "DAY_AHEAD",
-    "GATE_NS",
     "METHODS",
     "MID_TERM",
     "MONTHLY",
+    "Product",
     "Protocol",
     "ProtocolError",
     "read_protocol",
@@ -34,19 +34,52 @@ METHODS = (
     "reconciled",
 )
 MID_TERM, DAY_AHEAD = "mid-term", "day_ahead"
-GATE_NS = 9 * HOUR + 30 * MINUTE
-"""Local time of day at which the day-ahead product is issued."""
 MONTHLY = "P1M"
 
 _REQUIRED = ("train_start", "test_start", "test_end")
-_OPTIONAL = ("origin_step", "refit", "leads", "weather", "levels", "methods", "quantiles")
+_OPTIONAL = (
+    "origin_step",
+    "refit",
+    "leads",
+    "weather",
+    "levels",
+    "methods",
+    "quantiles",
+    "product",
+)
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _LEADS = ("PT1H", "PT24H", "PT48H", "0-24h", "24-48h", DAY_AHEAD, MID_TERM)
 _SPAN = re.compile(r"(\d+)-(\d+)h")
 _LONGEST = 7 * DAY
+_MOST_DAYS = 6
 
 
 class ProtocolError(ValueError):
     """A protocol that cannot be used; the message names the key and what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Issued every local day at its gate, for the whole of a later local day.
+
+    Parameters
+    ----------
+    gate
+        Local time of day of the issue, ns; the first step from then on.
+    days
+        Days from that of the issue to that forecast, at least 1.
+    """
+
+    gate: int
+    days: int
+
+    @property
+    def hours(self) -> int:
+        """Hours from the gate to the end of the day forecast, on its longest."""
+        return -(-((self.days + 1) * DAY + HOUR - self.gate) // HOUR)
+
+
+_DEFAULT_PRODUCTS = {DAY_AHEAD: Product(9 * HOUR + 30 * MINUTE, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +105,8 @@ class Protocol:
         Methods to score.
     quantiles
         Probabilities, increasing.
+    products
+        By name; ``day_ahead`` is one of them.
     """
 
     train_start: int
@@ -84,6 +119,7 @@ class Protocol:
     levels: tuple[str, ...] | None
     methods: tuple[str, ...]
     quantiles: tuple[float, ...]
+    products: Mapping[str, Product]
 
     def span(self, lead: str, step: int) -> tuple[int, int] | None:
         """Return first and last + 1 step of a lead; None for the named products.
@@ -93,7 +129,7 @@ class Protocol:
         ProtocolError
             When the lead does not end with a step, or the step is longer than it.
         """
-        if lead in (MID_TERM, DAY_AHEAD):
+        if lead == MID_TERM or lead in self.products:
             return None
         low, high = _lead_ns(lead)
         first = high - step if low is None else low
@@ -130,10 +166,11 @@ def read_protocol(settings: Mapping[str, Any]) -> Protocol:
     start, test, end = (_moment(key, settings[key]) for key in _REQUIRED)
     if not start < test < end:
         raise ProtocolError("train_start, test_start and test_end must follow each other")
-    leads = _names(settings, "leads", _LEADS)
+    products = _products(settings.get("product", {}))
+    leads = _names(settings, "leads", (*_LEADS, *(p for p in products if p != DAY_AHEAD)))
     for lead in leads:
-        if lead not in (MID_TERM, DAY_AHEAD):
-            _lead_ns(lead)
+        if lead != MID_TERM and lead not in products:
+            _lead_ns(lead, tuple(products))
     methods = _names(settings, "methods", METHODS)
     for method in methods:
         if method not in METHODS:
@@ -153,6 +190,7 @@ def read_protocol(settings: Mapping[str, Any]) -> Protocol:
         levels,
         methods,
         _quantiles(settings.get("quantiles")),
+        products,
     )
 
 
@@ -191,7 +229,38 @@ def _names(settings: Mapping[str, Any], key: str, default: tuple[str, ...]) -> t
     return tuple(dict.fromkeys(value))
 
 
-def _lead_ns(lead: str) -> tuple[int | None, int]:
+def _products(tables: object) -> dict[str, Product]:
+    """Read the tables ``[product.NAME]``; that of the day ahead is there anyway."""
+    out = dict(_DEFAULT_PRODUCTS)
+    if not isinstance(tables, Mapping):
+        raise ProtocolError("product: write a table [product.NAME] with gate and days")
+    for name, table in tables.items():
+        where = f"product.{name}"
+        if not isinstance(table, Mapping) or set(table) - {"gate", "days"} or "gate" not in table:
+            raise ProtocolError(f'{where}: write gate = "09:30" (local) and days = 1, no more')
+        clock = _CLOCK.fullmatch(str(table["gate"]))
+        days = table.get("days", 1)
+        if clock is None:
+            raise ProtocolError(
+                f'{where}.gate: {table["gate"]!r} is no time of day such as "09:30"'
+            )
+        if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= _MOST_DAYS:
+            raise ProtocolError(f"{where}.days: write 1 to {_MOST_DAYS}, 1 being the next day")
+        if name == MID_TERM or _is_lead(name):
+            raise ProtocolError(f"{where}: is the name of a lead; give the product another")
+        out[str(name)] = Product(int(clock[1]) * HOUR + int(clock[2]) * MINUTE, days)
+    return out
+
+
+def _is_lead(name: str) -> bool:
+    try:
+        _lead_ns(name)
+    except ProtocolError:
+        return False
+    return True
+
+
+def _lead_ns(lead: str, products: tuple[str, ...] = (DAY_AHEAD,)) -> tuple[int | None, int]:
     """First (None: that of the last interval) and last moment of a lead after the issue, ns."""
     span = _SPAN.fullmatch(lead)
     if span is not None:
@@ -205,7 +274,8 @@ def _lead_ns(lead: str) -> tuple[int | None, int]:
         end = 0
     if not 0 < end <= _LONGEST:
         raise ProtocolError(
-            f"leads: {lead!r} is none; write PT1H to PT168H, '0-24h', {DAY_AHEAD!r} or {MID_TERM!r}"
+            f"leads: {lead!r} is none; write PT1H to PT168H, '0-24h', {', '.join(products)} or "
+            f"{MID_TERM}"
         )
     return None, end
 

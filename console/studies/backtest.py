@@ -21,6 +21,10 @@ def backtest(
         typer.Option("--protocol", metavar="FILE", help="Windows, origins, leads, methods: TOML."),
     ],
     json_file: JsonFile = None,
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="DIR", help="Write a report with plots there, Markdown."),
+    ] = None,
 ) -> None:
     """Score every method over rolling origins, each from what was known at its time.
 
@@ -29,4 +33,4 @@ def backtest(
     # Imported here, so that other commands start without the models.
     from console.studies.backtest_run import run_backtest_command
 
-    run_backtest_command(dataset, protocol, json_file)
+    run_backtest_command(dataset, protocol, json_file, report)

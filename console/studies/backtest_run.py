@@ -12,6 +12,7 @@ from rich.table import Table
 
 from console.errors import BadInputError
 from console.json_file import check_json_target, write_json
+from console.studies.backtest_report import check_report_target, write_report
 from ingest.dataset import read_dataset
 from stream.backtest import run_backtest
 from stream.backtest_inputs import LeakError
@@ -20,7 +21,9 @@ from stream.backtest_protocol import Protocol, ProtocolError, read_protocol
 __all__ = ["run_backtest_command"]
 
 
-def run_backtest_command(dataset: Path, protocol_file: Path, json_file: Path | None) -> None:
+def run_backtest_command(
+    dataset: Path, protocol_file: Path, json_file: Path | None, report: Path | None
+) -> None:
     """Run a backtest; parameters as the command takes them.
 
     Raises
@@ -29,6 +32,7 @@ def run_backtest_command(dataset: Path, protocol_file: Path, json_file: Path | N
         When the protocol or the dataset cannot be used, or the dataset leaks.
     """
     check_json_target(json_file)
+    check_report_target(report)
     protocol = _protocol(protocol_file)
     began = time.monotonic()
     data = read_dataset(dataset)
@@ -53,6 +57,9 @@ def run_backtest_command(dataset: Path, protocol_file: Path, json_file: Path | N
         )
     if json_file is not None:
         write_json(json_file, rows)
+    if report is not None:
+        write_report(report, data.name, protocol, rows)
+        console.print(f"report: {report / 'report.md'}", highlight=False, markup=False)
 
 
 def _protocol(path: Path) -> Protocol:

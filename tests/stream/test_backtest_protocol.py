@@ -50,6 +50,10 @@ def test_a_lead_is_the_interval_that_ends_then() -> None:
         ({"origin_step": 5}, "origin_step: 5 is no duration"),
         ({"refit": "P1Y"}, "refit: duration 'P1Y'"),
         ({"quantiles": [0.9, 0.1]}, "rising probabilities"),
+        ({"product": {"noon": {"days": 1}}}, 'product.noon: write gate = "09:30"'),
+        ({"product": {"noon": {"gate": "25:00"}}}, "product.noon.gate: '25:00' is no time of day"),
+        ({"product": {"noon": {"gate": "12:00", "days": 9}}}, "product.noon.days: write 1 to 6"),
+        ({"product": {"PT1H": {"gate": "12:00"}}}, "is the name of a lead"),
     ],
 )
 def test_what_cannot_be_meant_is_named(change: dict[str, Any], message: str) -> None:
@@ -66,3 +70,12 @@ def test_a_missing_window_is_named() -> None:
 def test_a_lead_must_fit_the_step() -> None:
     with pytest.raises(ProtocolError, match="not a multiple of the step"):
         read_protocol({**LEAST, "leads": ["PT30M"]}).span("PT30M", HOUR)
+
+
+def test_a_product_of_ones_own_is_a_lead_with_its_gate() -> None:
+    protocol = read_protocol({**LEAST, "product": {"two_days": {"gate": "17:30", "days": 2}}})
+    assert protocol.leads[-1] == "two_days"
+    assert protocol.span("two_days", HOUR) is None
+    # From 17:30 to the end of the second day after: 6.5 + 48 hours, one more in autumn.
+    assert protocol.products["two_days"].hours == 56
+    assert protocol.products["day_ahead"].hours == 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ origin_step = "PT7H"
 FIELDS = {
     "series", "level", "lead", "hour", "day_type", "method", "n", "n_zero", "mape", "wape", "mae",
     "rmse", "bias", "pinball", "crps", "coverage80", "coverage90", "width80", "width90", "skill",
+    "over_share", "p95_error", "peak_error", "bias_by_month_hour", "over_share_by_month_hour",
+    "below",
 }  # fmt: skip
 METHODS = {
     "seasonal_naive_7d", "same_weekday_last_year", "hong_vanilla", "gam", "gam_ar", "aggregated",
@@ -79,6 +82,47 @@ def test_every_method_is_scored_at_every_lead(
     assert whole(rows, "a", "mid-term").keys() == METHODS - {"gam_ar", "aggregated"}
     # From 09:30 local on the first step is 10:00, for the whole of the next local day.
     assert whole(rows, "a", "day_ahead")["gam"]["n"] % 24 == 0
+
+
+def test_the_report_tells_what_the_rows_say_with_plots(
+    gridcast: Any, tmp_path: Path, protocol: Path
+) -> None:
+    folder, out, report = write(tmp_path / "data", *tables()), tmp_path / "s.json", tmp_path / "r"
+    protocol.write_text(PROTOCOL + 'leads = ["PT1H", "0-24h", "mid-term"]\n')
+    arguments = ("backtest", str(folder), "--protocol", str(protocol), "--json", str(out))
+    ended = gridcast(*arguments, "--report", str(report))
+    assert ended.code == 0, ended.err
+    page = (report / "report.md").read_text()
+    row = whole(json.loads(out.read_text()), "all", "0-24h")["reconciled"]
+    assert f"| total | 0-24h | {row['mae']:,.4g} |" in page
+    assert f"{row['coverage90']:,.4g} | {row['width80']:,.4g}" in page
+    for name in re.findall(r"\((\w+\.png)\)", page):
+        assert (report / name).read_bytes().startswith(b"\x89PNG")
+    assert {path.stem for path in report.glob("*.png")} == {
+        "errors",
+        "hours",
+        "bias",
+        "reliability",
+    }
+    again = gridcast(*arguments, "--report", str(report))
+    assert again.code == 0, again.err  # a report takes the place of a report
+    assert gridcast(*arguments, "--report", str(folder)).code == 2
+    assert (folder / "load.parquet").exists()
+
+
+def test_a_product_of_ones_own_is_issued_at_its_gate(
+    gridcast: Any, tmp_path: Path, protocol: Path
+) -> None:
+    folder, out = write(tmp_path / "data", *tables()), tmp_path / "scores.json"
+    tables_of_products = '[product.evening]\ngate = "18:00"\ndays = 2\n'
+    protocol.write_text(PROTOCOL + 'leads = ["evening", "day_ahead"]\n' + tables_of_products)
+    ended = gridcast("backtest", str(folder), "--protocol", str(protocol), "--json", str(out))
+    assert ended.code == 0, ended.err
+    rows = json.loads(out.read_text())
+    evening, next_day = (whole(rows, "all", lead)["gam_ar"] for lead in ("evening", "day_ahead"))
+    # 504 hours; gates at 16 + 24 k and 8 + 24 k hours from the start, horizons of 55 and 40 hours.
+    assert evening["n"] == 24 * 19
+    assert next_day["n"] == 24 * 20
 
 
 def test_late_readings_cost_accuracy_and_never_leak(
