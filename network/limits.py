@@ -1,13 +1,20 @@
 """Which limits the present state does not meet."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 
 from network.arrays import Complexes, Floats, Ints
 from network.model import Network
 
-__all__ = ["LimitCheck", "branch_loading_percent", "check_limits"]
+__all__ = [
+    "LimitCheck",
+    "RatingKind",
+    "branch_loading_percent",
+    "check_limits",
+    "end_currents_a",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,22 +39,74 @@ class LimitCheck:
     unrated: Ints
 
 
-def branch_loading_percent(network: Network, s_from_mva: Complexes, s_to_mva: Complexes) -> Floats:
-    """Loading of every branch by the greater apparent power of its ends.
+class RatingKind(StrEnum):
+    """What the rating of a branch limits."""
+
+    POWER = "mva"
+    """Its apparent power."""
+    CURRENT = "a"
+    """The current that the rating makes at base voltage: what heats a conductor."""
+
+
+def branch_loading_percent(
+    network: Network, s_from_mva: Complexes, s_to_mva: Complexes, v: Complexes | None = None
+) -> Floats:
+    r"""Loading of every branch by the worse of its ends.
 
     Parameters
     ----------
     network : Network
-    s_from_mva, s_to_mva : (n_branch,) complex
+    s_from_mva, s_to_mva : (n_branch,) or (n_branch, k) complex
+    v : (n_bus,) or (n_bus, k) complex, optional
+        With voltages the loading is that of the current, :math:`|S| / |v|` by the rating;
+        without, that of the apparent power.
 
     Returns
     -------
-    (n_branch,) float
+    float array as the flows
         Percent of the rating; NaN without one, 0 out of service.
     """
-    power = np.maximum(np.abs(s_from_mva), np.abs(s_to_mva))
-    rate = np.where(network.branches.rate_mva > 0, network.branches.rate_mva, np.nan)
-    return np.where(network.branches.in_service, 100.0 * power / rate, 0.0)
+    branches = network.branches
+    from_end, to_end = np.abs(s_from_mva), np.abs(s_to_mva)
+    if v is not None:
+        magnitude = np.abs(v)
+        magnitude[magnitude == 0] = 1.0
+        from_end = from_end / magnitude[branches.from_bus]
+        to_end = to_end / magnitude[branches.to_bus]
+    rate = np.where(branches.rate_mva > 0, branches.rate_mva, np.nan)
+    percent = (np.maximum(from_end, to_end).T * (100.0 / rate)).T
+    percent[~branches.in_service] = 0.0
+    return percent
+
+
+def end_currents_a(
+    network: Network, branch: Ints, s_from_mva: Complexes, s_to_mva: Complexes, v: Floats
+) -> tuple[Floats, Floats]:
+    r"""Current at the more loaded end of some branches, and what their rating allows there.
+
+    Parameters
+    ----------
+    network : Network
+    branch : (m,) int
+        Rows of the branches.
+    s_from_mva, s_to_mva : (m,) complex
+        Their flows.
+    v : (m, 2) float
+        Voltage magnitude at their from and to ends, per unit.
+
+    Returns
+    -------
+    current_a, limit_a : (m,) float
+        :math:`|S| / (\sqrt 3 |v| V_{base})`, and the rating at base voltage; NaN without one.
+    """
+    branches, here = network.branches, np.arange(len(branch))
+    ends = np.stack([branches.from_bus[branch], branches.to_bus[branch]], axis=1)
+    power = np.stack([np.abs(s_from_mva), np.abs(s_to_mva)], axis=1)
+    per_unit = power / np.where(v > 0, v, 1.0)
+    end = np.argmax(per_unit, axis=1)
+    base = np.sqrt(3.0) * network.buses.base_kv[ends[here, end]] / 1e3
+    rate = np.where(branches.rate_mva > 0, branches.rate_mva, np.nan)[branch]
+    return per_unit[here, end] / base, rate / base
 
 
 def check_limits(
