@@ -11,34 +11,21 @@ import numpy as np
 
 from network.arrays import Bools, Complexes, Floats, Ints
 from network.bridges import find_bridges
+from network.limits import RatingKind
 from network.model import BusKind, Network
 from network.outage_factors import OutageFactors
+from network.outages import Islanding
 
 __all__ = [
-    "Islanding",
     "OutageScreen",
+    "blocks",
     "branch_outages",
     "generator_outages",
     "injection_changes",
+    "linear_overloads",
 ]
 
 _BLOCK = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Islanding:
-    """An outage that cuts buses off.
-
-    Attributes
-    ----------
-    contingency : str
-        Such as ``branch:12``.
-    buses : tuple of str
-        Names of the buses that lose their reference.
-    """
-
-    contingency: str
-    buses: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +41,7 @@ class OutageScreen:
     p_from_mw : (k,) float
         Its active flow after the outage.
     loading_percent : (k,) float
-        Of its rating, by apparent power.
+        Of its rating.
     limit_mva : (k,) float
     screened : (n,) int
         Rows of the outages that were computed.
@@ -80,6 +67,7 @@ def branch_outages(
     *,
     outages: Ints | None = None,
     at_least_percent: float = 100.0,
+    ratings: RatingKind = RatingKind.POWER,
 ) -> OutageScreen:
     """Screen the outage of every branch.
 
@@ -92,6 +80,8 @@ def branch_outages(
         Branches to lose; all in service when absent.
     at_least_percent : float
         Loading from which a branch is reported.
+    ratings : RatingKind
+        Whether ratings limit power or current.
 
     Returns
     -------
@@ -108,8 +98,8 @@ def branch_outages(
     )
     rows = wanted[~np.isin(wanted, bridges.branch)]
     found = [
-        _overloads(factors, block, factors.after_branches(block), at_least_percent)
-        for block in _blocks(rows)
+        _overloads(factors, block, _without(factors, block), at_least_percent, ratings)
+        for block in blocks(rows)
     ]
     return _ranked(network, found, rows, islanding)
 
@@ -121,6 +111,7 @@ def generator_outages(
     *,
     share: Floats | None = None,
     at_least_percent: float = 100.0,
+    ratings: RatingKind = RatingKind.POWER,
 ) -> OutageScreen:
     """Screen the outage of every generator that runs.
 
@@ -135,6 +126,8 @@ def generator_outages(
         Where the missing power comes from, in shares that sum to one; from the slack bus
         when absent.
     at_least_percent : float
+    ratings : RatingKind
+        As for :func:`branch_outages`.
 
     Returns
     -------
@@ -145,9 +138,9 @@ def generator_outages(
     rows = np.flatnonzero(units.in_service & (np.abs(injected) > 0))
     factors = OutageFactors(network, v)
     found = []
-    for block in _blocks(rows):
-        change = injection_changes(network, block, injected, share)
-        found.append(_overloads(factors, block, factors.after_injections(change), at_least_percent))
+    for block in blocks(rows):
+        flows = factors.after_injections(injection_changes(network, block, injected, share))
+        found.append(_overloads(factors, block, flows, at_least_percent, ratings))
     return _ranked(network, found, rows, ())
 
 
@@ -177,8 +170,15 @@ def injection_changes(
     return change
 
 
-def _blocks(rows: Ints) -> list[Ints]:
-    return [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+def blocks(rows: Ints, size: int = _BLOCK) -> list[Ints]:
+    """Cut rows into blocks whose flows fit into memory."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+def _without(factors: OutageFactors, rows: Ints) -> Floats:
+    flows = factors.after_branches(rows)
+    flows[rows, np.arange(len(rows))] = np.nan
+    return flows
 
 
 def _rated(network: Network) -> Bools:
@@ -186,22 +186,55 @@ def _rated(network: Network) -> Bools:
     return rated
 
 
-def _overloads(
-    factors: OutageFactors, outage: Ints, p_mw: Floats, at_least_percent: float
+def linear_overloads(
+    factors: OutageFactors,
+    p_mw: Floats,
+    at_least_percent: float,
+    ratings: RatingKind = RatingKind.POWER,
 ) -> tuple[Ints, Ints, Floats, Floats]:
+    """Find what is overloaded in linear flows.
+
+    Parameters
+    ----------
+    factors : OutageFactors
+    p_mw : (n_branch, k) float
+        Flows after k outages; NaN on what is lost.
+    at_least_percent : float
+    ratings : RatingKind
+        A current is that at the voltages before the outage.
+
+    Returns
+    -------
+    place, element : (m,) int
+        Column of the flows and row of the branch.
+    p, loading : (m,) float
+        Its flow, MW, and its loading, percent.
+    """
     network = factors.network
     rated = np.flatnonzero(_rated(network))
     limit = network.branches.rate_mva[rated]
+    if ratings is RatingKind.CURRENT:
+        limit = limit * factors.lower_end_pu[rated]
     q = np.maximum(np.abs(factors.s_from_mva.imag), np.abs(factors.s_to_mva.imag))[rated]
     bound = limit * at_least_percent / 100.0
     # The active power at which the apparent one reaches the bound spares a root for each.
     p_bound = np.sqrt(np.maximum(bound**2 - q**2, 0.0))
-    at, which = np.nonzero(np.abs(p_mw[rated]) >= p_bound[:, None])
-    p = p_mw[rated[at], which]
+    at, place = np.nonzero(np.abs(p_mw[rated]) >= p_bound[:, None])
+    p = p_mw[rated[at], place]
     loading = 100.0 * np.hypot(p, q[at]) / limit[at]
-    lost_itself = rated[at] == outage[which]
-    kept = (loading >= at_least_percent) & ~(lost_itself & (p == 0))
-    return outage[which][kept], rated[at][kept], p[kept], loading[kept]
+    kept = loading >= at_least_percent
+    return place[kept], rated[at][kept], p[kept], loading[kept]
+
+
+def _overloads(
+    factors: OutageFactors,
+    outage: Ints,
+    p_mw: Floats,
+    at_least_percent: float,
+    ratings: RatingKind,
+) -> tuple[Ints, Ints, Floats, Floats]:
+    place, element, p, loading = linear_overloads(factors, p_mw, at_least_percent, ratings)
+    return outage[place], element, p, loading
 
 
 def _ranked(

@@ -7,17 +7,21 @@ take 1/x. With
 
 .. math:: \Delta P = P_k \frac{\mathrm{diag}(b) A X a_k}{1 - b_k a_k^\top X a_k}
 
-(A. J. Wood, B. F. Wollenberg, "Power Generation, Operation and Control", chapter 11).
+(A. J. Wood, B. F. Wollenberg, "Power Generation, Operation and Control", chapter 11). Where a set
+K is lost at once the quotient becomes a small system, :math:`(I - C_{KK}) m = P_K` with
+:math:`C = \mathrm{diag}(b) A X A_K^\top`, and :math:`\Delta P = C m`.
 """
 
 import numpy as np
+import scipy.linalg as la
 import scipy.sparse as sp
 import scipy.sparse.linalg as sla
 
 from network.admittance import admittance
 from network.arrays import Complexes, Floats, Ints, Sparse
 from network.islands import islands, reference_buses
-from network.model import Network
+from network.model import BusKind, Network
+from network.outages import Outage, lost_branches
 
 __all__ = ["OutageFactors"]
 
@@ -35,6 +39,8 @@ class OutageFactors:
     ----------
     p_from_mw : (n_branch,) float
         Flows of the state.
+    lower_end_pu : (n_branch,) float
+        Voltage at the end of each branch where it is lower.
     """
 
     def __init__(self, network: Network, v: Complexes) -> None:
@@ -47,6 +53,7 @@ class OutageFactors:
         self.s_from_mva: Complexes = v[f] * np.conj(y.from_end @ v) * network.base_mva
         self.s_to_mva: Complexes = v[t] * np.conj(y.to_end @ v) * network.base_mva
         self.p_from_mw: Floats = self.s_from_mva.real
+        self.lower_end_pu: Floats = np.minimum(np.abs(v[f]), np.abs(v[t]))
         stiffness = np.abs(v[f] * v[t] * y.ft)
         rows = np.arange(n_branch)
         self._incidence: Sparse = sp.csr_array(
@@ -104,3 +111,44 @@ class OutageFactors:
         """
         change: Floats = self._flow @ self._factor.solve(p_mw[self._free])
         return self.p_from_mw[:, None] + change
+
+    def after_outage(
+        self, outage: Outage, unit_mw: Floats, *, share: Floats | None = None
+    ) -> Floats:
+        """Flows after the loss of several elements at once.
+
+        Parameters
+        ----------
+        outage : Outage
+            One that cuts nothing off but the buses that it takes.
+        unit_mw : (n_generator,) float
+            What every unit gives.
+        share : (n_bus,) float, optional
+            Where what is lost comes from, in shares that sum to one; from the slack bus when
+            absent.
+
+        Returns
+        -------
+        (n_branch,) float
+            Active power at the from end, MW; 0 on what is lost.
+        """
+        network, lost = self.network, lost_branches(self.network, outage)
+        if share is None:
+            slack = network.buses.kind == BusKind.SLACK
+            share = slack / max(int(slack.sum()), 1)
+        gone = np.zeros(network.n_bus, dtype=np.bool_)
+        gone[list(outage.buses)] = True
+        units = [row for row in outage.units if not gone[network.generators.bus[row]]]
+        change = np.zeros(network.n_bus)
+        np.subtract.at(change, network.generators.bus[units], unit_mw[units])
+        # All that flows out of a lost bus goes, its losses too, so that it is left with nothing.
+        change[gone] -= (self._incidence.T @ self.p_from_mw)[gone]
+        change -= share * change.sum()
+        flows: Floats = self.after_injections(change[:, None])[:, 0]
+        if len(lost):
+            moved = self._flow @ self._factor.solve(self._a[lost].T.toarray())
+            # A lost bus makes the system singular and its right-hand side fit: any solution does.
+            system = np.eye(len(lost)) - moved[lost]
+            flows += moved @ la.lstsq(system, flows[lost], cond=1e-9)[0]
+            flows[lost] = 0.0
+        return flows

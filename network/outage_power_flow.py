@@ -1,7 +1,7 @@
-"""AC power flow after the loss of one element, from a solved or estimated state.
+"""AC power flow after one outage, from a solved or estimated state.
 
 Injections stay as they are in the state, and so does the voltage where the case holds it;
-the slack takes up what changes. What the linear screening finds is confirmed so.
+the slack takes up what changes.
 """
 
 from dataclasses import replace
@@ -9,17 +9,18 @@ from dataclasses import replace
 import numpy as np
 
 from network.admittance import admittance
-from network.arrays import Complexes, Floats
+from network.arrays import Bools, Complexes, Floats, Ints
 from network.errors import NotConverged
 from network.islands import islands
 from network.model import BusKind, Network
+from network.outages import Outage, lost_branches
 from network.power_flow import PowerFlow, PowerFlowSolution
 
 __all__ = ["OutagePowerFlow", "unit_outputs"]
 
 
 class OutagePowerFlow:
-    """Power flows of a network with one element less.
+    """Power flows of a network with some elements less.
 
     Parameters
     ----------
@@ -31,6 +32,10 @@ class OutagePowerFlow:
     ----------
     s_bus_mva : (n_bus,) complex
         Net injections of the state, shunts left out.
+    unit_mw : (n_generator,) float
+        What every generator gives in the state.
+    fed : (n_bus,) bool
+        Buses whose island has a slack bus, without which it cannot be solved.
     """
 
     def __init__(self, network: Network, v: Complexes) -> None:
@@ -38,42 +43,70 @@ class OutagePowerFlow:
         self._v = v
         base = network.base_mva
         self.s_bus_mva: Complexes = v * np.conj(admittance(network).bus @ v) * base
+        self.unit_mw = unit_outputs(network, self.s_bus_mva.real)
         island = islands(network)
         slack = network.buses.kind == BusKind.SLACK
-        self._fed = (island >= 0) & np.isin(island, island[slack])
+        self.fed: Bools = (island >= 0) & np.isin(island, island[slack])
 
-    def has_slack(self, bus: int) -> bool:
-        """Whether the island of a bus has a slack bus, without which it cannot be solved."""
-        return bool(self._fed[bus])
+    def is_fed(self, outage: Outage) -> bool:
+        """Whether all that an outage takes is in islands that a slack bus feeds."""
+        branches, units = self.network.branches, self.network.generators
+        lost = list(outage.branches)
+        buses = [*outage.buses, *units.bus[list(outage.units)].tolist()]
+        buses += branches.from_bus[lost].tolist()
+        return bool(self.fed[buses].all())
 
-    def after_branch(self, row: int) -> PowerFlowSolution | None:
-        """Solve without a branch that splits nothing; None where no solution is found."""
-        status = self.network.branches.in_service.copy()
-        status[row] = False
-        return self._solved(self.network.with_branch_status(status), self.s_bus_mva)
+    def without_units(self, rows: Ints, at: Ints) -> tuple[Complexes, Bools]:
+        """Tell what losing units leaves at their buses.
 
-    def after_generator(self, row: int, p_mw: float) -> PowerFlowSolution | None:
-        """Solve without a generator that gave `p_mw`; None where no solution is found.
+        Parameters
+        ----------
+        rows : (n,) int
+            Units that are lost.
+        at : (n,) int
+            Which outage each belongs to: a bus is looked at in every outage for itself.
 
-        A bus that loses its last unit no longer holds its voltage, and is left with the
-        reactive power of its loads.
+        Returns
+        -------
+        left_mva : (n,) complex
+            Net injection left at the bus of each unit. A bus that no longer holds its voltage
+            is left with the reactive power of its loads, one that never did loses what the
+            unit gives in the case.
+        freed : (n,) bool
+            Whether no unit that is left holds the voltage there.
         """
         network, units, loads = self.network, self.network.generators, self.network.loads
-        bus = int(units.bus[row])
-        injection = self.s_bus_mva.copy()
-        injection[bus] -= p_mw
-        others = units.in_service & (units.bus == bus)
-        others[row] = False
-        if network.buses.kind[bus] == BusKind.PV and not others.any():
-            kind = network.buses.kind.copy()
-            kind[bus] = BusKind.PQ
-            network = replace(network, buses=replace(network.buses, kind=kind))
-            drawn = loads.q_mvar[loads.in_service & (loads.bus == bus)].sum()
-            injection[bus] = injection[bus].real - 1j * drawn
-        return self._solved(network, injection)
+        bus = units.bus[rows]
+        key = at * network.n_bus + bus
+        _, group = np.unique(key, return_inverse=True)
+        running = np.bincount(units.bus[units.in_service], minlength=network.n_bus)
+        lost = np.bincount(group, units.in_service[rows])[group]
+        holds = network.buses.kind[bus] == BusKind.PV
+        freed: Bools = holds & (lost >= running[bus])
+        p = self.s_bus_mva.real[bus] - np.bincount(group, self.unit_mw[rows])[group]
+        on = loads.in_service
+        drawn = np.bincount(loads.bus[on], loads.q_mvar[on], network.n_bus)[bus]
+        given = np.where(units.in_service[rows] & ~holds, units.q_mvar[rows], 0.0)
+        q = self.s_bus_mva.imag[bus] - np.bincount(group, given)[group]
+        return p + 1j * np.where(freed, -drawn, q), freed
 
-    def _solved(self, network: Network, injection: Complexes) -> PowerFlowSolution | None:
-        flow = PowerFlow(network, max_iterations=20)
+    def after(self, outage: Outage) -> PowerFlowSolution | None:
+        """Solve after an outage that cuts nothing off but the buses that it takes.
+
+        None where no solution is found.
+        """
+        network = self.network
+        status = network.branches.in_service.copy()
+        status[lost_branches(network, outage)] = False
+        kind, injection = network.buses.kind.copy(), self.s_bus_mva.copy()
+        rows = np.array(outage.units, dtype=np.int64)
+        left, freed = self.without_units(rows, np.zeros(len(rows), dtype=np.int64))
+        bus = network.generators.bus[rows]
+        injection[bus] = left
+        kind[bus[freed]] = BusKind.PQ
+        kind[list(outage.buses)] = BusKind.OUT
+        changed = replace(network, buses=replace(network.buses, kind=kind))
+        flow = PowerFlow(changed.with_branch_status(status), max_iterations=20)
         try:
             return flow.solution(injection.real, injection.imag, np.abs(self._v), self._v)
         except NotConverged:

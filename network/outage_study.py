@@ -1,71 +1,54 @@
-"""A study of single outages: linear screening of all, AC solutions of the worst."""
+"""A study of outages: all of them solved in AC, or screened linearly and the worst solved."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from network.admittance import admittance
 from network.arrays import Bools, Complexes, Floats, Ints
-from network.contingency import (
-    Islanding,
-    OutageScreen,
-    branch_outages,
-    generator_outages,
-    injection_changes,
-)
-from network.limits import branch_loading_percent
-from network.model import BusKind, Network
+from network.contingency import blocks
+from network.model import Network
 from network.outage_factors import OutageFactors
-from network.outage_power_flow import OutagePowerFlow, unit_outputs
-from network.power_flow import PowerFlowSolution
+from network.outage_limits import (
+    Excursions,
+    Overloads,
+    StudyLimits,
+    find_excursions,
+    find_linear_overloads,
+    find_overloads,
+    furthest_first,
+    joined,
+    no_excursions,
+    no_overloads,
+    without_solution,
+    worst_first,
+)
+from network.outage_power_flow import OutagePowerFlow
+from network.outage_solutions import solved_outages
+from network.outages import Islanding, Outage, OutageKind
+from network.outages_of_network import linear_flows, outages_of
 
-__all__ = ["Outage", "OutageStudy", "Overloads", "study_outages"]
+__all__ = ["FlowsAfter", "OutageStudy", "study_outages"]
 
 _MARGIN = 0.9
 """Part of the loading asked for from which an outage is worth an AC solution."""
-_BLOCK = 256
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Outage:
-    """The loss of one element: a generator or a branch, by row."""
-
-    is_unit: bool
-    row: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Overloads:
-    """Overloads after outages, the worst first.
+class FlowsAfter:
+    """Flows after some outages of a study, as they become known.
 
     Attributes
     ----------
-    is_unit : (k,) bool
-        Whether a generator is lost, or else a branch.
-    lost : (k,) int
-        Row of what is lost.
-    element : (k,) int
-        Row of the overloaded branch; -1 where no AC solution was found and the linear one
-        has no overload.
-    p_from_mw, loading_percent : (k,) float
-    is_ac : (k,) bool
-        Whether these are from an AC solution.
-    solved : (k,) bool
-        False for outages after which no AC solution was found.
+    outages : tuple of k Outage
+    p_from_mw : (n_branch, k) float
+    is_ac : bool
+        Whether these are of AC solutions.
     """
 
-    is_unit: Bools
-    lost: Ints
-    element: Ints
+    outages: tuple[Outage, ...]
     p_from_mw: Floats
-    loading_percent: Floats
-    is_ac: Bools
-    solved: Bools
-
-    def __len__(self) -> int:
-        return len(self.lost)
+    is_ac: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,225 +58,173 @@ class OutageStudy:
     Attributes
     ----------
     network : Network
-    v : (n_bus,) complex
-        The state.
-    unit_mw : (n_generator,) float
-        What every generator gives in that state.
-    branches, units : (n,) int
-        Rows of the outages that were computed.
+    outages : tuple of Outage
+        Those that were computed.
     overloads : Overloads
+        The worst first.
+    excursions : Excursions
+        Voltages outside the band after the outages that were solved in AC, the worst first.
     islanding : tuple of Islanding
-    ac : mapping of Outage to PowerFlowSolution or None
-        AC solutions; None where none was found.
+        Outages that split the network: nothing else is told of them.
+    in_ac : (n,) bool
+        Outages that were solved in AC.
+    not_converged : (n,) bool
+        Outages after which no AC solution was found.
     unrated : tuple of str
         Branches in service without a rating.
-    overloaded_before : tuple of str
-        Branches that are overloaded without any outage.
+    overloaded_before, excursions_before : tuple of str
+        Branches overloaded and buses outside the band without any outage.
     at_slack : tuple of str
-        Units that were not studied: at a slack bus, which takes up what is missing.
+        Outages that were not studied: they take a slack bus, or a unit at one, which takes up
+        what is missing.
     """
 
     network: Network
-    v: Complexes
-    unit_mw: Floats
-    branches: Ints
-    units: Ints
+    outages: tuple[Outage, ...]
     overloads: Overloads
+    excursions: Excursions
     islanding: tuple[Islanding, ...]
-    ac: Mapping[Outage, PowerFlowSolution | None]
+    in_ac: Bools
+    not_converged: Bools
     unrated: tuple[str, ...]
     overloaded_before: tuple[str, ...]
+    excursions_before: tuple[str, ...]
     at_slack: tuple[str, ...]
 
     @property
     def n_outages(self) -> int:
         """Number of outages, those that split the network included."""
-        return len(self.branches) + len(self.units) + len(self.islanding)
-
-    def all_flows(self) -> Iterator[tuple[list[Outage], Floats, Bools]]:
-        """Compute every flow after every outage that does not split the network.
-
-        Yields
-        ------
-        outages : list of k Outage
-        p_from_mw : (n_branch, k) float
-        is_ac : (k,) bool
-            Which come from an AC solution.
-        """
-        factors = OutageFactors(self.network, self.v)
-        for rows in _blocks(self.branches):
-            yield self._with_ac(False, rows, factors.after_branches(rows))
-        for rows in _blocks(self.units):
-            change = injection_changes(self.network, rows, self.unit_mw)
-            yield self._with_ac(True, rows, factors.after_injections(change))
-
-    def _with_ac(
-        self, is_unit: bool, rows: Ints, flows: Floats
-    ) -> tuple[list[Outage], Floats, Bools]:
-        outages = [Outage(is_unit, row) for row in rows.tolist()]
-        is_ac = np.zeros(len(outages), dtype=np.bool_)
-        for place, outage in enumerate(outages):
-            solution = self.ac.get(outage)
-            if solution is not None:
-                flows[:, place] = solution.s_from_mva.real
-                is_ac[place] = True
-        return outages, flows, is_ac
+        return len(self.outages) + len(self.islanding)
 
 
 def study_outages(
-    network: Network, v: Complexes, *, at_least_percent: float = 100.0, most_ac: int = 20
+    network: Network,
+    v: Complexes,
+    *,
+    listed: Sequence[Outage] = (),
+    limits: StudyLimits | None = None,
+    most_ac: int | None = None,
+    see: Callable[[FlowsAfter], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> OutageStudy:
-    """Screen every outage, and solve the worst again as AC power flows.
+    """Study the outage of every branch, every unit, and what a list adds.
 
     Parameters
     ----------
     network : Network
     v : (n_bus,) complex
         The state, per unit.
-    at_least_percent : float
-        Loading from which an element is listed.
-    most_ac : int
-        Outages to solve in AC at most: those with the greatest loadings, if these come near
-        what is listed. An overload that AC does not confirm is not listed.
+    listed : sequence of Outage
+        Further outages.
+    limits : StudyLimits, optional
+        Its defaults when absent.
+    most_ac : int, optional
+        Outages to solve in AC at most: those with the greatest linear loadings, if these come
+        near what is listed. All when absent, so that no overload and no voltage is missed. What
+        an AC solution does not confirm is not listed.
+    see : callable, optional
+        Called with the flows after every outage that splits nothing, some outages at a time.
+    progress : callable, optional
+        Called with the share of the AC solutions that is done.
 
     Returns
     -------
     OutageStudy
     """
-    flow = OutagePowerFlow(network, v)
-    unit_mw = unit_outputs(network, flow.s_bus_mva.real)
-    floor = at_least_percent * (_MARGIN if most_ac else 1.0)
-    by_branch = branch_outages(network, v, at_least_percent=floor)
-    by_unit = generator_outages(network, v, unit_mw, at_least_percent=floor)
-    running = network.generators.in_service
-    at_slack = running & (network.buses.kind[network.generators.bus] == BusKind.SLACK)
-    linear = _joined(by_branch, by_unit, at_slack)
-    ac = _worst_solved(flow, linear, unit_mw, most_ac)
-    units = by_unit.screened
-    return OutageStudy(
-        network=network,
-        v=v,
-        unit_mw=unit_mw,
-        branches=by_branch.screened,
-        units=units[~at_slack[units]],
-        overloads=_confirmed(network, linear, ac, at_least_percent),
-        islanding=by_branch.islanding,
-        ac=ac,
-        unrated=by_branch.unrated,
-        overloaded_before=_overloaded(network, v, at_least_percent),
-        at_slack=tuple(network.generators.id[at_slack].tolist()),
-    )
+    return _Study(network, v, listed, limits or StudyLimits(), see).result(most_ac, progress)
 
 
-def _blocks(rows: Ints) -> list[Ints]:
-    return [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+class _Study:
+    def __init__(
+        self,
+        network: Network,
+        v: Complexes,
+        listed: Sequence[Outage],
+        limits: StudyLimits,
+        see: Callable[[FlowsAfter], None] | None,
+    ) -> None:
+        self.network, self.v, self.limits, self.see = network, v, limits, see
+        self.one = OutagePowerFlow(network, v)
+        self.factors = OutageFactors(network, v)
+        self.of = outages_of(network, self.one.unit_mw, listed)
 
-
-def _overloaded(network: Network, v: Complexes, at_least_percent: float) -> tuple[str, ...]:
-    y, branches = admittance(network), network.branches
-    s_from = v[branches.from_bus] * np.conj(y.from_end @ v) * network.base_mva
-    s_to = v[branches.to_bus] * np.conj(y.to_end @ v) * network.base_mva
-    loading = branch_loading_percent(network, s_from, s_to)
-    return tuple(branches.id[loading >= at_least_percent].tolist())
-
-
-def _joined(by_branch: OutageScreen, by_unit: OutageScreen, at_slack: Bools) -> Overloads:
-    kept = ~at_slack[by_unit.contingency]
-    is_unit = np.repeat([False, True], [len(by_branch.contingency), int(kept.sum())])
-
-    def both(column: str) -> Any:
-        return np.concatenate([getattr(by_branch, column), getattr(by_unit, column)[kept]])
-
-    no = np.zeros(len(is_unit), dtype=np.bool_)
-    p, loading = both("p_from_mw"), both("loading_percent")
-    return _ranked(Overloads(is_unit, both("contingency"), both("element"), p, loading, no, ~no))
-
-
-def _ranked(overloads: Overloads) -> Overloads:
-    loading = np.nan_to_num(overloads.loading_percent, nan=-1.0)
-    order = np.lexsort((overloads.element, overloads.lost, overloads.is_unit, -loading))
-    return _taken(overloads, order)
-
-
-def _taken(overloads: Overloads, rows: Ints | Bools) -> Overloads:
-    return Overloads(**{name: getattr(overloads, name)[rows] for name in Overloads.__slots__})
-
-
-def _distinct(overloads: Overloads) -> tuple[list[Outage], Ints]:
-    """Return the outages in the order of their worst rows, and which one each row has."""
-    key = 2 * overloads.lost + overloads.is_unit
-    _, first, which = np.unique(key, return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(first))
-    rows = np.sort(first)
-    pairs = zip(overloads.is_unit[rows].tolist(), overloads.lost[rows].tolist(), strict=True)
-    return [Outage(is_unit, row) for is_unit, row in pairs], rank[which]
-
-
-def _worst_solved(
-    flow: OutagePowerFlow, linear: Overloads, unit_mw: Floats, most: int
-) -> dict[Outage, PowerFlowSolution | None]:
-    network = flow.network
-    solved: dict[Outage, PowerFlowSolution | None] = {}
-    for outage in _distinct(linear)[0]:
-        if len(solved) >= most:
-            break
-        ends = network.generators.bus if outage.is_unit else network.branches.from_bus
-        if not flow.has_slack(int(ends[outage.row])):
-            continue
-        solved[outage] = (
-            flow.after_generator(outage.row, float(unit_mw[outage.row]))
-            if outage.is_unit
-            else flow.after_branch(outage.row)
+    def result(self, most_ac: int | None, progress: Callable[[float], None] | None) -> OutageStudy:
+        chosen, tried = self._chosen(most_ac), 0
+        solved = np.zeros(len(self.of.outages), dtype=np.bool_)
+        over, beyond = [no_overloads()], [no_excursions()]
+        for part in solved_outages(self.one, self.v, self.of.outages, chosen):
+            which, good = part.which[part.solved], part.solved
+            solved[which] = True
+            v, s_from, s_to = part.v[:, good], part.s_from_mva[:, good], part.s_to_mva[:, good]
+            over.append(find_overloads(self.network, self.limits, which, s_from, s_to, v))
+            beyond.append(find_excursions(self.limits, which, v, self.v))
+            self._tell(which, s_from.real, True)
+            tried += len(part.which)
+            if progress is not None:
+                progress(tried / len(chosen))
+        failed = np.zeros(len(solved), dtype=np.bool_)
+        failed[chosen] = ~solved[chosen]
+        over.append(self._linear(np.flatnonzero(~solved), self.limits, ~failed, self._tell))
+        over.append(without_solution(np.setdiff1d(np.flatnonzero(failed), over[-1].outage)))
+        before, beyond_before = self._before()
+        unrated = self.network.branches.in_service & ~(self.network.branches.rate_mva > 0)
+        return OutageStudy(
+            network=self.network,
+            outages=self.of.outages,
+            overloads=worst_first(joined(over)),
+            excursions=furthest_first(joined(beyond)),
+            islanding=self.of.islanding,
+            in_ac=solved,
+            not_converged=failed,
+            unrated=tuple(self.network.branches.id[unrated].tolist()),
+            overloaded_before=before,
+            excursions_before=beyond_before,
+            at_slack=self.of.at_slack,
         )
-    return solved
 
+    def _chosen(self, most_ac: int | None) -> Ints:
+        """Return places of the outages to solve in AC."""
+        solvable = np.array([self.one.is_fed(outage) for outage in self.of.outages], np.bool_)
+        if most_ac is None or most_ac == 0:
+            return np.flatnonzero(solvable & (most_ac is None))
+        near = replace(self.limits, at_least_percent=_MARGIN * self.limits.at_least_percent)
+        ranked = worst_first(self._linear(np.arange(len(solvable)), near, solvable, None)).outage
+        distinct, first = np.unique(ranked[solvable[ranked]], return_index=True)
+        return distinct[np.argsort(first)][:most_ac]
 
-def _confirmed(
-    network: Network,
-    linear: Overloads,
-    ac: Mapping[Outage, PowerFlowSolution | None],
-    at_least_percent: float,
-) -> Overloads:
-    """Put AC results in the place of linear ones."""
-    outages, which = _distinct(linear)
-    solved = np.array([ac.get(outage, linear) is not None for outage in outages], np.bool_)[which]
-    replaced = np.array([ac.get(outage) is not None for outage in outages], np.bool_)[which]
-    listed = (linear.loading_percent >= at_least_percent) & ~replaced
-    parts = [_taken(replace(linear, solved=solved), listed)]
-    known = set(_distinct(parts[0])[0])
-    for outage, solution in ac.items():
-        if solution is not None:
-            parts.append(_of_solution(network, outage, solution, at_least_percent))
-        elif outage not in known:
-            parts.append(
-                _row(outage, np.array([-1]), np.array([np.nan]), np.array([np.nan]), False)
-            )
-    return _ranked(
-        Overloads(
-            **{
-                name: np.concatenate([getattr(part, name) for part in parts])
-                for name in Overloads.__slots__
-            }
-        )
-    )
+    def _linear(
+        self,
+        which: Ints,
+        limits: StudyLimits,
+        solved: Bools,
+        tell: Callable[[Ints, Floats, bool], None] | None,
+    ) -> Overloads:
+        """Find overloads of the outages at some places in linear flows."""
+        found = [no_overloads()]
+        kinds = np.array([outage.kind for outage in self.of.outages], dtype=np.str_)
+        for kind in OutageKind:
+            for block in blocks(which[kinds[which] == kind]):
+                outages = [self.of.outages[place] for place in block.tolist()]
+                flows, lost = linear_flows(self.factors, outages, self.one.unit_mw)
+                flows[lost] = np.nan
+                found.append(
+                    find_linear_overloads(self.factors, limits, block, flows, self.v, solved)
+                )
+                if tell is not None:
+                    flows[lost] = 0.0
+                    tell(block, flows, False)
+        return joined(found)
 
+    def _tell(self, which: Ints, p_from_mw: Floats, is_ac: bool) -> None:
+        if self.see is not None and len(which):
+            outages = tuple(self.of.outages[place] for place in which.tolist())
+            self.see(FlowsAfter(outages, p_from_mw, is_ac))
 
-def _of_solution(
-    network: Network, outage: Outage, solution: PowerFlowSolution, at_least_percent: float
-) -> Overloads:
-    loading = branch_loading_percent(network, solution.s_from_mva, solution.s_to_mva)
-    over = np.flatnonzero(loading >= at_least_percent)
-    return _row(outage, over, solution.s_from_mva.real[over], loading[over], True)
-
-
-def _row(outage: Outage, element: Ints, p: Floats, loading: Floats, solved: bool) -> Overloads:
-    n = len(element)
-    return Overloads(
-        is_unit=np.full(n, outage.is_unit),
-        lost=np.full(n, outage.row, dtype=np.int64),
-        element=element.astype(np.int64),
-        p_from_mw=p,
-        loading_percent=loading,
-        is_ac=np.full(n, solved),
-        solved=np.full(n, solved),
-    )
+    def _before(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what is beyond its limits without any outage."""
+        none, v = np.zeros(1, dtype=np.int64), self.v[:, None]
+        s_from, s_to = self.factors.s_from_mva[:, None], self.factors.s_to_mva[:, None]
+        over = find_overloads(self.network, self.limits, none, s_from, s_to, v)
+        beyond = find_excursions(self.limits, none, v, self.v)
+        names = self.network.branches.id[over.element], self.network.buses.id[beyond.bus]
+        return tuple(names[0].tolist()), tuple(names[1].tolist())

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 from rich.console import Console
@@ -14,13 +17,22 @@ from console.endings import say
 from console.errors import BadInputError
 from console.json_file import write_json
 from console.output_file import check_targets, replacing
+from console.progress import share_progress
 from console.studies.case_file import open_case
-from console.studies.outage_tables import FLOW_SCHEMA, flow_batches, outage_json, outage_table
+from console.studies.outage_tables import (
+    FLOW_SCHEMA,
+    excursion_table,
+    flow_batch,
+    outage_json,
+    outage_table,
+)
 from console.studies.scan_estimate import NOT_SOLVED, estimate_scan
+from ingest.outage_list_file import read_outage_list
 from ingest.scan_file import read_scan_file
 from ingest.state_file import StateFile, read_state_file
 from network.model import Network
-from network.outage_study import study_outages
+from network.outage_limits import StudyLimits
+from network.outage_study import FlowsAfter, study_outages
 
 __all__ = ["run_contingency"]
 
@@ -34,8 +46,10 @@ def run_contingency(
     state: Path | None,
     scan: Path | None,
     all_flows: Path | None,
-    at_least: float,
-    n_ac: int,
+    voltages: Path | None,
+    also: Path | None,
+    limits: StudyLimits,
+    most_ac: int | None,
     json_file: Path | None,
 ) -> None:
     """Study outages from files; parameters as the command takes them.
@@ -50,24 +64,47 @@ def run_contingency(
     given = [path for path in (state, scan) if path is not None]
     if len(given) != 1:
         raise BadInputError("give either --state STATE or --scan SCAN")
-    targets = {"--out": out, "--all-flows": all_flows, "--json": json_file}
-    check_targets(targets, (*given, Path(case)))
+    if not limits.v_min_pu < limits.v_max_pu:
+        raise BadInputError(
+            f"--v-min {limits.v_min_pu:g} is not below --v-max {limits.v_max_pu:g}; "
+            "give a band such as 0.94 to 1.06"
+        )
+    targets = {"--out": out, "--all-flows": all_flows, "--voltages": voltages, "--json": json_file}
+    inputs = (*given, Path(case), *([] if also is None else [also]))
+    check_targets(targets, inputs)
     network = open_case(case)
+    listed = () if also is None else read_outage_list(also, network)
     known = read_state_file(state, network) if state is not None else _estimated(network, given[0])
-    began = time.perf_counter()
-    study = study_outages(network, known.v, at_least_percent=at_least, most_ac=n_ac)
-    seconds = time.perf_counter() - began
-    table = outage_table(study)
-    summary = outage_json(study, known.unobserved, seconds)
-    with replacing(out) as temporary:
-        pq.write_table(table, temporary)
-    if all_flows is not None:
-        with replacing(all_flows) as temporary, pq.ParquetWriter(temporary, FLOW_SCHEMA) as writer:
-            for batch in flow_batches(study):
-                writer.write_batch(batch)
+    with ExitStack() as stack:
+        see = None
+        if all_flows is not None:
+            see = _flow_writer(stack.enter_context(replacing(all_flows)), network, stack)
+        with share_progress("solving outages") as progress:
+            began = time.perf_counter()
+            study = study_outages(
+                network,
+                known.v,
+                listed=listed,
+                limits=limits,
+                most_ac=most_ac,
+                see=see,
+                progress=progress,
+            )
+            seconds = time.perf_counter() - began
+        table = outage_table(study)
+        summary = outage_json(study, known.unobserved, seconds)
+        pq.write_table(table, stack.enter_context(replacing(out)))
+        if voltages is not None:
+            pq.write_table(excursion_table(study), stack.enter_context(replacing(voltages)))
     if json_file is not None:
         write_json(json_file, summary)
     _print(Console(), table.slice(0, _SHOWN).to_pylist(), summary)
+
+
+def _flow_writer(path: Path, network: Network, stack: ExitStack) -> Callable[[FlowsAfter], None]:
+    writer = stack.enter_context(pq.ParquetWriter(path, FLOW_SCHEMA))
+    branches = pa.array(network.branches.id.tolist(), pa.string())
+    return lambda flows: writer.write_batch(flow_batch(branches, flows))
 
 
 def _estimated(network: Network, scan: Path) -> StateFile:
@@ -105,7 +142,7 @@ def _print(console: Console, worst: list[dict[str, object]], summary: dict[str, 
         more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
         tell(f"{finding['component']} {', '.join(ids[:_SHOWN])}{more}: {finding['message']}")
     tell(
-        f"{summary['contingencies']} outages, {summary['overloads']} overloads, {len(islanding)} "
-        f"outages split the network, {summary['solved_in_ac']} solved in AC, "
-        f"{summary['seconds']} s"
+        f"{summary['contingencies']} outages, {summary['overloads']} overloads, "
+        f"{summary['voltages']} voltages outside the band, {len(islanding)} outages split the "
+        f"network, {summary['solved_in_ac']} solved in AC, {summary['seconds']} s"
     )

@@ -58,7 +58,7 @@ def test_overloads_are_ranked_and_confirmed_by_ac(
     out = pd.read_parquet("out.parquet")
     assert list(out.columns) == [
         *("contingency_id", "kind", "result", "element_id", "p_from_mw", "loading_percent"),
-        *("limit_mva", "method", "rank"),
+        *("limit_mva", "method", "rank", "current_a", "limit_a"),
     ]
     assert out["rank"].tolist() == list(range(1, len(out) + 1))
     over = out[out["element_id"].notna()]
@@ -86,9 +86,9 @@ def test_outages_that_split_are_listed_and_unrated_branches_told_once(
     assert "0" not in set(out["element_id"])
     assert [f["ids"] for f in told["findings"] if "rating" in f["message"]] == [["0"]]
     assert ended.out.count("no rating") == 1
-    # 20 branches and the generator at bus 2; the units at 3, 6 and 8 give nothing, and the
-    # slack takes up what is missing.
-    assert told["contingencies"] == 21
+    # 20 branches, the generator at bus 2 and the condensers at 3, 6 and 8; the slack takes up
+    # what is missing.
+    assert told["contingencies"] == 24
     assert told["overloads"] == out["element_id"].notna().sum()
     assert told["seconds"] > 0
 
@@ -113,7 +113,7 @@ def test_a_lost_generator_is_taken_up_by_the_slack(
     before = PowerFlow(rated14).solution().s_from_mva.real
     # The 40 MW of the unit at bus 2 come over branches 0 and 1, the two that leave bus 1.
     assert (lost["0"] + lost["1"]) - (before[0] + before[1]) == pytest.approx(40.0, abs=1e-3)
-    assert set(pd.read_parquet("out.parquet")["method"]) == {"dc"}
+    assert set(flows["method"]) == set(pd.read_parquet("out.parquet")["method"]) == {"dc"}
 
 
 def test_every_flow_is_near_that_of_an_ac_solution(gridcast: Any, scan_of: Any) -> None:
@@ -122,7 +122,8 @@ def test_every_flow_is_near_that_of_an_ac_solution(gridcast: Any, scan_of: Any) 
     network = with_published_data(read_case("pandapower:case118"))
     write_case(network, "case118.toml")
     scan = scan_of(network)
-    ended = study(gridcast, scan, "--all-flows", "all.parquet", case="case118.toml")
+    few = ("--all-flows", "all.parquet", "--ac", "20")
+    ended = study(gridcast, scan, *few, case="case118.toml")
     assert ended.code == 0, ended.err
     flows = pd.read_parquet("all.parquet").set_index(["contingency_id", "branch_id"])
     before = PowerFlow(network).solution().s_from_mva.real
@@ -164,3 +165,133 @@ def test_bad_states_are_refused(gridcast: Any, scan_of: Any, rated14: Network) -
         assert ended.code == 2
         assert told in ended.err
     assert not Path("out.parquet").exists() and not Path("s.json").exists()
+
+
+def test_all_outages_are_solved_and_voltages_told_in_a_table(
+    gridcast: Any, scan_of: Any, rated14: Network
+) -> None:
+    scan = scan_of(rated14, noise=0.0)
+    ended = study(gridcast, scan, "--voltages", "v.parquet", "--v-min", "1.0", "--v-max", "1.08")
+    assert ended.code == 0, ended.err
+    assert set(pd.read_parquet("out.parquet")["method"][:-1]) == {"ac"}
+    told, voltages = summary(), pd.read_parquet("v.parquet")
+    assert told["solved_in_ac"] == 23 and told["voltages"] == len(voltages)
+    assert voltages.columns.tolist() == [
+        *("contingency_id", "kind", "bus_id", "v_pu", "v_before_pu", "limit_pu", "method", "rank")
+    ]
+    expected = set()
+    for row in range(20):
+        if row == 13:
+            continue
+        status = np.arange(20) != row
+        v = np.abs(PowerFlow(rated14.with_branch_status(status)).solve(v0=scan.v))
+        beyond = np.flatnonzero((v < 1.0) | (v > 1.08))
+        expected |= {(f"branch:{row}", rated14.buses.id[bus]) for bus in beyond}
+    mine = voltages[voltages["kind"] == "branch"]
+    assert set(zip(mine["contingency_id"], mine["bus_id"], strict=True)) == expected
+    np.testing.assert_allclose(voltages["v_before_pu"][voltages["bus_id"] == "8"], 1.09)
+    before = next(f for f in told["findings"] if "before any outage" in f["message"])
+    assert before["component"] == "bus" and "8" in before["ids"]
+
+
+def test_currents_are_told_and_can_be_what_ratings_limit(
+    gridcast: Any, scan_of: Any, rated14: Network
+) -> None:
+    scan = scan_of(rated14, noise=0.0)
+    study(gridcast, scan)
+    by_power = pd.read_parquet("out.parquet").dropna(subset="loading_percent")
+    assert study(gridcast, scan, "--ratings", "a").code == 0
+    by_current = pd.read_parquet("out.parquet").dropna(subset="loading_percent")
+    for table in (by_power, by_current):
+        np.testing.assert_allclose(table["limit_a"], 80e3 / np.sqrt(3))
+    loading = 100 * by_current["current_a"] / by_current["limit_a"]
+    np.testing.assert_allclose(by_current["loading_percent"], loading)
+    # All voltages are above 1 pu, so a current is below its apparent power.
+    assert 0 < len(by_current) < len(by_power)
+
+
+LIST = """
+[[outage]]
+id = "both from 1"
+branches = ["1", 2]
+
+[[outage]]
+id = "busbar 9"
+buses = ["9"]
+
+[[outage]]
+id = "unit and line"
+generators = ["1"]
+branches = ["4"]
+
+[[outage]]
+id = "all to 14"
+branches = ["16", "19"]
+
+[[outage]]
+id = "slack"
+buses = ["1"]
+"""
+
+
+def test_listed_outages_are_studied_with_the_rest(
+    gridcast: Any, scan_of: Any, rated14: Network
+) -> None:
+    Path("list.toml").write_text(LIST)
+    scan = scan_of(rated14, noise=0.0)
+    ended = study(gridcast, scan, "--list", "list.toml", "--all-flows", "all.parquet")
+    assert ended.code == 0, ended.err
+    told, flows = summary(), pd.read_parquet("all.parquet")
+    # Five more than the 24, but for the one that takes the slack bus.
+    assert told["contingencies"] == 28
+    assert {"id": "all to 14", "buses": ["14"]} in told["islanding"]
+    # Without bus 9 nothing feeds buses 10 and 14 but 11 and 13, so nothing is cut off.
+    busbar = flows[flows["contingency_id"] == "busbar 9"].set_index("branch_id")["p_from_mw"]
+    assert busbar["16"] == 0 and busbar["15"] == 0
+    assert busbar["19"] == pytest.approx(14.9, abs=1.0)
+    assert next(f for f in told["findings"] if "slack" in f["message"])["ids"] == ["gen:0", "slack"]
+    kinds = pd.read_parquet("out.parquet").set_index("contingency_id")["kind"]
+    assert set(kinds.loc["unit and line"]) == {"listed"} and kinds["all to 14"] == "listed"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "list.toml: there is no [[outage]]; write [[outage]], id ="),
+        ("[[outage]", "list.toml: it is not TOML"),
+        ("[[outages]]\nid = 'a'", "unknown key 'outages' at the top"),
+        ("outage = [3]", "[[outage]] 1: it is not a table"),
+        ("[[outage]]\nbranches = ['1']", "[[outage]] 1: id is None; give it an id of its own"),
+        ("[[outage]]\nid = 'a'", "[[outage]] 1: it loses nothing; name branches, generators or"),
+        ("[[outage]]\nid = 'a'\nbranch = ['1']", "unknown key 'branch'; known are id, branches"),
+        ("[[outage]]\nid = 'a'\nbranches = '1'", "branches is '1'; write a list of ids"),
+        ("[[outage]]\nid = 'a'\nbuses = ['x']", "the case has no buses x; use ids of the case"),
+        ("[[outage]]\nid = 'gen:1'\nbuses = ['2']", "id 'gen:1' could be one of the case"),
+        (
+            "[[outage]]\nid = 'a'\nbuses = ['2']\n[[outage]]\nid = 'a'\nbuses = ['3']",
+            "[[outage]] 2: id 'a' is that of entry 1",
+        ),
+    ],
+)
+def test_a_bad_list_is_refused(
+    gridcast: Any, scan_of: Any, rated14: Network, text: str, told: str
+) -> None:
+    Path("list.toml").write_text(text)
+    ended = study(gridcast, scan_of(rated14), "--list", "list.toml")
+    assert ended.code == 2
+    assert told in ended.err
+    assert not Path("out.parquet").exists() and not Path("s.json").exists()
+
+
+def test_a_list_that_is_not_there_and_an_empty_band_are_refused(
+    gridcast: Any, scan_of: Any, rated14: Network
+) -> None:
+    scan = scan_of(rated14)
+    for more, told in (
+        (("--list", "none.toml"), "none.toml: there is no such file"),
+        (("--v-min", "1.1"), "--v-min 1.1 is not below --v-max 1.06"),
+        (("--voltages", "out.parquet"), "--voltages out.parquet: is --out as well"),
+    ):
+        ended = study(gridcast, scan, *more)
+        assert ended.code == 2 and told in ended.err
+        assert not Path("out.parquet").exists()
