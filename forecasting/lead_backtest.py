@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from forecasting.aggregation import aggregate, lead_bands
 from forecasting.arrays import BoolArray, FloatArray, IntArray
 from forecasting.backtest import MidTermBacktest
+from forecasting.boosting.expert import BoostedSeries, fit_boosted_series
 from forecasting.calendar import Calendar
 from forecasting.known import KnownLoads
 from forecasting.learnt_errors import learn_errors
@@ -26,7 +28,7 @@ LAST_YEAR = 52 * WEEK
 """Days from a weekday to the same one a year later."""
 
 _CELLS = 20_000_000  # numbers in the windows of one batch of origins
-_AGGREGATED = ("gam", "gam_ar", "seasonal_naive_7d")
+_AGGREGATED = ("gam", "gam_ar", "seasonal_naive_7d", "boosted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,10 @@ class FleetBacktest:
         return self.link.inverse(np.where(self.fitted, out, np.nan))
 
     def issued(
-        self, origins: Origins, weather: WeatherIssues | None = None
+        self,
+        origins: Origins,
+        weather: WeatherIssues | None = None,
+        boosted: Mapping[int, BoostedSeries] | None = None,
     ) -> dict[str, FloatArray]:
         """Return the forecasts of every method, MW, each (n_origins, n_steps, n_series).
 
@@ -89,6 +94,9 @@ class FleetBacktest:
         ----------
         weather
             As issued; None = the actual weather stands in for its forecast.
+        boosted
+            Trees by place of their series: one method more, NaN for the others, and one expert
+            more of the aggregation. Of prompt loads and the actual weather only.
         """
         n_origins = len(origins.rows)
         shape = (n_origins, origins.n_steps, self.rolling.shape[1])
@@ -102,8 +110,28 @@ class FleetBacktest:
             paths = None if weather is None else weather.paths[part]
             for name, values in self._batch(some, paths).items():
                 out[name][part] = values
+        if boosted is not None:
+            standard = np.full(shape, np.nan)
+            for place, series in boosted.items():
+                standard[..., place] = series.issued(origins)
+            out["boosted"] = self.link.inverse(standard)
         out["aggregated"] = self._aggregated(out, origins)
         return out
+
+    def grown(self, place: int, n_train: int, n_steps: int) -> BoostedSeries:
+        """Return boosted trees of one series, grown in the training window.
+
+        Raises
+        ------
+        ValueError
+            When too little is known of the series.
+        forecasting.boosting.trees.BoostingMissingError
+            Without LightGBM.
+        """
+        members, run = next((m, r) for m, r in self.zones if place in m)
+        own = int(np.flatnonzero(members == place)[0])
+        ar = self.ar.chosen(np.array([place]))
+        return fit_boosted_series(run, own, ar, n_train, n_steps, self.calendar.n_instants)
 
     def _batch(self, origins: Origins, paths: FloatArray | None) -> dict[str, FloatArray]:
         n_instants = self.calendar.n_instants
@@ -198,7 +226,8 @@ class FleetBacktest:
         band = lead_bands(origins.n_steps, self.calendar.n_instants)
         actual = self.link.forward(self.known.final)[origins.targets()]
         with np.errstate(divide="ignore", invalid="ignore"):
-            experts = np.stack([self.link.forward(issued[m]) for m in _AGGREGATED], axis=2)
+            names = [name for name in _AGGREGATED if name in issued]
+            experts = np.stack([self.link.forward(issued[m]) for m in names], axis=2)
         mixed = aggregate(experts, actual, origins.rows, band, delay=self.known.delay_steps)
         return self.link.inverse(mixed)
 

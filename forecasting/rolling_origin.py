@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from forecasting.arrays import FloatArray, IntArray
 from forecasting.residuals import ArModel
 
-__all__ = ["Origins", "choose_origins", "short_term_errors"]
+__all__ = ["Origins", "choose_origins", "short_term_errors", "short_term_forecasts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,23 @@ def short_term_errors(
     instant
         Instant of day of each interval, shape (n_times,).
     """
+    forecast = short_term_forecasts(model, residuals, origins, instant)
+    return np.asarray(residuals[origins.targets()] - forecast)
+
+
+def short_term_forecasts(
+    model: ArModel, residuals: FloatArray, origins: Origins, instant: IntArray
+) -> FloatArray:
+    """Return the residuals expected at each origin, shape (n_origins, n_steps, n_series).
+
+    Parameters
+    ----------
+    model, residuals, instant
+        As ``short_term_errors`` takes them; only residuals before an origin are read.
+    """
     if not len(origins.rows):
         return np.empty((0, origins.n_steps, residuals.shape[1]))
     past = np.where(np.isfinite(residuals), residuals, 0.0)
     windows = sliding_window_view(past, model.memory, axis=0)[origins.rows - model.memory]
     forecast = model.forecast(windows.transpose(2, 0, 1), instant[origins.targets()].T)
-    return np.asarray(residuals[origins.targets()] - forecast.transpose(1, 0, 2))
+    return np.asarray(forecast.transpose(1, 0, 2))

@@ -12,6 +12,8 @@ import numpy as np
 from forecasting.aggregation import lead_bands
 from forecasting.arrays import FloatArray, IntArray
 from forecasting.backtest import mid_term_backtest
+from forecasting.boosting.expert import BoostedSeries
+from forecasting.boosting.trees import BoostingMissingError, require_lightgbm
 from forecasting.calendar import NS_PER_DAY
 from forecasting.conformal import log_scales
 from forecasting.lead_backtest import LAST_YEAR, FleetBacktest, WeatherIssues, fleet_backtest
@@ -23,23 +25,33 @@ from forecasting.training import History
 from forecasting.vanilla import VanillaModel, fit_vanilla
 from ingest.dataset import Dataset
 from stream.backtest_inputs import BacktestInputs, backtest_inputs, issued_paths
-from stream.backtest_protocol import MID_TERM, MONTHLY, Product, Protocol, ProtocolError
+from stream.backtest_protocol import BOOSTED, MID_TERM, MONTHLY, Product, Protocol, ProtocolError
 
 __all__ = ["fleet_of", "run_backtest"]
 
-_DISTRIBUTION = {"gam": "gam", "gam_ar": "gam_ar", "aggregated": "gam_ar", "reconciled": "gam_ar"}
+_DISTRIBUTION = {
+    "gam": "gam",
+    "gam_ar": "gam_ar",
+    "aggregated": "gam_ar",
+    "boosted": "gam_ar",
+    "reconciled": "gam_ar",
+}
 _LEAST_TRAINING = 60
 
 
+def _silent(_: str) -> None:
+    """Tell nobody."""
+
+
 def run_backtest(
-    dataset: Dataset, protocol: Protocol, *, on_lead: Callable[[str], None] | None = None
+    dataset: Dataset, protocol: Protocol, *, on_progress: Callable[[str], None] = _silent
 ) -> list[dict[str, Any]]:
     """Return the scores by series, lead, method, and hour or day type.
 
     Parameters
     ----------
-    on_lead
-        Told each lead before it is scored.
+    on_progress
+        Told what is being done.
 
     Raises
     ------
@@ -60,13 +72,29 @@ def run_backtest(
     inputs = backtest_inputs(dataset, protocol)
     if inputs.n_train * spec.step_ns < _LEAST_TRAINING * NS_PER_DAY:
         raise ProtocolError(f"train_start: at least {_LEAST_TRAINING} days must precede test_start")
-    run = _Run(dataset, protocol, inputs, n_steps)
+    if BOOSTED in protocol.methods:
+        _refuse_trees(protocol, inputs)
+    run = _Run(dataset, protocol, inputs, n_steps, on_progress)
     rows: list[dict[str, Any]] = []
     for lead in protocol.leads:
-        if on_lead is not None:
-            on_lead(lead)
+        on_progress(f"scoring {lead}")
         rows += run.scored(lead)
     return rows
+
+
+def _refuse_trees(protocol: Protocol, inputs: BacktestInputs) -> None:
+    """Refuse boosted trees where they would know too much, or cannot be had."""
+    try:
+        require_lightgbm()
+    except BoostingMissingError as error:
+        raise ProtocolError(f"methods: {error}") from None
+    if protocol.as_issued:
+        raise ProtocolError("methods: 'boosted' is for weather = 'actual'; leave it out")
+    if inputs.known.delay_steps:
+        raise ProtocolError(
+            "methods: 'boosted' is for loads known when their interval is over; these come later, "
+            "so leave it out"
+        )
 
 
 @dataclass(frozen=True)
@@ -82,9 +110,15 @@ class _Run:
     """One backtest; each part is computed when a lead first needs it."""
 
     def __init__(
-        self, dataset: Dataset, protocol: Protocol, inputs: BacktestInputs, n_steps: int
+        self,
+        dataset: Dataset,
+        protocol: Protocol,
+        inputs: BacktestInputs,
+        n_steps: int,
+        on_progress: Callable[[str], None],
     ) -> None:
         self.dataset, self.protocol, self.inputs = dataset, protocol, inputs
+        self.on_progress = on_progress
         self.n_steps = n_steps
         self.probabilities = np.array(protocol.quantiles)
         levels = inputs.known.tree.levels
@@ -94,10 +128,31 @@ class _Run:
 
     @cached_property
     def fleet(self) -> FleetBacktest:
+        longest = max(self._reach, self.inputs.calendar.n_instants)
+        return fleet_of(self.inputs, self.protocol, longest)
+
+    @property
+    def _reach(self) -> int:
+        """Steps of the longest horizon that is scored."""
         products = self.protocol.products
         named = [self._steps_of(products[lead]) for lead in self.protocol.leads if lead in products]
-        longest = max(self.n_steps, *named, self.inputs.calendar.n_instants)
-        return fleet_of(self.inputs, self.protocol, longest)
+        return max(self.n_steps, *named, 1)
+
+    @cached_property
+    def trees(self) -> dict[int, BoostedSeries] | None:
+        """Boosted trees of the series scored, where they are asked for."""
+        if BOOSTED not in self.protocol.methods:
+            return None
+        out, fleet = {}, self.fleet
+        fitted = [int(node) for node in self.nodes if fleet.usable[node]]
+        for number, node in enumerate(fitted, start=1):
+            name = self.inputs.known.tree.ids[node]
+            self.on_progress(f"growing trees of {name} ({number} of {len(fitted)})")
+            try:
+                out[node] = fleet.grown(node, self.inputs.n_train, self._reach)
+            except ValueError:  # too little is known of it: it has no such forecast
+                continue
+        return out
 
     @cached_property
     def rolling(self) -> tuple[Origins, dict[str, FloatArray], FloatArray]:
@@ -219,7 +274,8 @@ class _Run:
         def fan(method: str) -> Callable[[IntArray], FloatArray]:
             return lambda nodes: self._fan(origins, issued, method, nodes)[:, picked]
 
-        return _Targets(targets[picked], forecasts, {m: fan(m) for m in _DISTRIBUTION})
+        fans = {method: fan(method) for method in _DISTRIBUTION if method in issued}
+        return _Targets(targets[picked], forecasts, fans)
 
     def _fan(
         self, origins: Origins, issued: dict[str, FloatArray], method: str, nodes: IntArray
@@ -265,7 +321,8 @@ class _Run:
                     origins,
                 )
             )
-        return origins, self.fleet.issued(origins, weather), self._vanilla[origins.targets()]
+        issued = self.fleet.issued(origins, weather, self.trees)
+        return origins, issued, self._vanilla[origins.targets()]
 
     @cached_property
     def _vanilla(self) -> FloatArray:

@@ -14,6 +14,7 @@ import numpy as np
 from records.time import DAY, HOUR, MINUTE, format_duration, from_datetime, parse_duration
 
 __all__ = [
+    "BOOSTED",
     "DAY_AHEAD",
     "METHODS",
     "MID_TERM",
@@ -33,6 +34,8 @@ METHODS = (
     "aggregated",
     "reconciled",
 )
+BOOSTED = "boosted"
+"""Trees, scored only where they are asked for: they take minutes a series."""
 MID_TERM, DAY_AHEAD = "mid-term", "day_ahead"
 MONTHLY = "P1M"
 
@@ -173,8 +176,9 @@ def read_protocol(settings: Mapping[str, Any]) -> Protocol:
             _lead_ns(lead, tuple(products))
     methods = _names(settings, "methods", METHODS)
     for method in methods:
-        if method not in METHODS:
-            raise ProtocolError(f"methods: no {method!r}; there are {', '.join(METHODS)}")
+        if method not in (*METHODS, BOOSTED):
+            known_ones = ", ".join((*METHODS, BOOSTED))
+            raise ProtocolError(f"methods: no {method!r}; there are {known_ones}")
     weather = settings.get("weather", "actual")
     if weather not in ("actual", "as_issued"):
         raise ProtocolError(f"weather: {weather!r}; write 'actual' or 'as_issued'")

@@ -52,6 +52,9 @@ def _errors(path: Path, scores: Scores) -> None:
             values = [np.nan if value is None else value for value in mape]
             axis.bar(np.arange(len(values)) + k * width, values, width, label=method)
         axis.set_xticks(np.arange(len(scores.leads)) + 0.4 - width / 2, scores.leads, rotation=60)
+        naive = [scores.mean(level, lead, _NAIVE, "mape") or 0.0 for lead in scores.leads]
+        if max(naive) > 0:
+            axis.set_ylim(0.0, 1.3 * max(naive))  # a regression gone astray hides all the others
         axis.set_title(level)
     axes[0].set_ylabel("MAPE, %")
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)

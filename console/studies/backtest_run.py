@@ -41,9 +41,7 @@ def run_backtest_command(
         console.print(f"note: {note}", highlight=False, markup=False)
     try:
         with console.status("fitting") as status:
-            rows = run_backtest(
-                data, protocol, on_lead=lambda lead: status.update(f"scoring {lead}")
-            )
+            rows = run_backtest(data, protocol, on_progress=status.update)
     except ProtocolError as error:
         raise BadInputError(f"{protocol_file}: {error}") from None
     except LeakError as error:

@@ -21,7 +21,7 @@ from forecasting.boosting.features import MEMORY_DAYS, Past, features
 from forecasting.rolling_origin import Origins
 from forecasting.stations import convex_weights
 
-__all__ = ["BoostedModel", "BoostingMissingError", "fit_boosted"]
+__all__ = ["BoostedModel", "BoostingMissingError", "fit_boosted", "require_lightgbm"]
 
 _SPAN_HOURS = (0, 1, 3, 8, 16, 24, 36, 48, 96, 168)
 _STARTS = ("base", "followed", "day_before")
@@ -165,6 +165,17 @@ def fit_boosted(
         weights.append(_best_mixture(lines, left, left[_STARTS.index("followed")]))
         ensembles.append(tuple(_grown(lines, each, _TREES).model_to_string() for each in left))
     return BoostedModel(spans, np.stack(weights), tuple(ensembles))
+
+
+def require_lightgbm() -> None:
+    """Go on where boosted trees can be grown.
+
+    Raises
+    ------
+    BoostingMissingError
+        Without LightGBM.
+    """
+    _lightgbm()
 
 
 def _best_mixture(lines: FloatArray, left: FloatArray, left_alone: FloatArray) -> FloatArray:

@@ -125,6 +125,27 @@ def test_a_product_of_ones_own_is_issued_at_its_gate(
     assert next_day["n"] == 24 * 20
 
 
+def test_boosted_trees_are_one_method_more_where_they_are_asked_for(
+    gridcast: Any, tmp_path: Path, protocol: Path
+) -> None:
+    folder, out = write(tmp_path / "data", *tables()), tmp_path / "scores.json"
+    asked = 'methods = ["seasonal_naive_7d", "gam_ar", "aggregated", "boosted"]\n'
+    protocol.write_text(PROTOCOL + asked + 'leads = ["PT1H"]\nlevels = ["total"]\n')
+    arguments = ("backtest", str(folder), "--protocol", str(protocol), "--json", str(out))
+    ended = gridcast(*arguments)
+    assert ended.code == 0, ended.err
+    found = whole(json.loads(out.read_text()), "all", "PT1H")
+    assert found["boosted"]["n"] == found["gam_ar"]["n"]
+    assert found["boosted"]["mape"] < found["seasonal_naive_7d"]["mape"]
+    assert 70 < found["boosted"]["coverage90"] < 100
+    write(tmp_path / "late", tables()[0].assign(
+        available_at=lambda load: load["valid_time"] + pd.Timedelta(hours=5)
+    ), tables()[1])  # fmt: skip
+    ended = gridcast("backtest", str(tmp_path / "late"), "--protocol", str(protocol))
+    assert ended.code == 2
+    assert "'boosted' is for loads known when their interval is over" in " ".join(ended.err.split())
+
+
 def test_late_readings_cost_accuracy_and_never_leak(
     gridcast: Any, tmp_path: Path, protocol: Path
 ) -> None:
