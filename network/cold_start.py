@@ -2,8 +2,9 @@
 
 From a flat start Gauss-Newton may diverge, or settle in a wrong minimum without a sign.
 A ladder of sigma floors (first all measurements coarse, then finer) widens the basin, and
-so does finding the angles from active power before anything else. Who is right is told by
-J alone, so the caller accepts a candidate on J by its degrees of freedom.
+so does finding the angles from active power before anything else. Before all that stands a
+typical state, from which flows have their usual signs. Who is right is told by J alone, so
+the caller accepts a candidate on J by its degrees of freedom.
 """
 
 from collections.abc import Iterator
@@ -19,12 +20,16 @@ __all__ = ["cold_starts"]
 _ACTIVE = (int(Quantity.P_FROM), int(Quantity.P_TO), int(Quantity.P_INJECTION))
 
 
-def cold_starts(problem: Problem, flat: Complexes, *, tolerance: float) -> Iterator[Fit]:
+def cold_starts(
+    problem: Problem, typical: Complexes, flat: Complexes, *, tolerance: float
+) -> Iterator[Fit]:
     """Yield the fits of the portfolio, the cheapest first.
 
     Parameters
     ----------
     problem : Problem
+    typical : (n_bus,) complex
+        A state that the network may be near to.
     flat : (n_bus,) complex
         The flat start: every voltage at its measured or nominal magnitude and at the
         angle of its reference.
@@ -34,7 +39,8 @@ def cold_starts(problem: Problem, flat: Complexes, *, tolerance: float) -> Itera
     ------
     Fit
     """
-    yield minimise(problem, flat, None, tolerance=tolerance, max_iterations=25)
+    for start in (typical, flat):
+        yield minimise(problem, start, None, tolerance=tolerance, max_iterations=25)
     yield _ladder(problem, flat, tolerance)
     active = np.isin(problem.functions.telemetry.quantity, _ACTIVE)
     is_v = problem.functions.telemetry.quantity == Quantity.V

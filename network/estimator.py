@@ -32,6 +32,9 @@ __all__ = ["Estimator"]
 _FAR_OFF = 100.0
 """Standard deviations from the start beyond which a value is doubted when nothing fits."""
 
+_LOWEST_PU, _HIGHEST_PU = 0.5, 1.5
+"""Beyond lies another solution of the equations, not a network in service."""
+
 
 class Estimator:
     """A state estimator for one topology and telemetry.
@@ -199,7 +202,8 @@ class Estimator:
             if 0 < far.sum() <= 0.1 * len(z):
                 pruned, lessened = self._problem(z, np.where(far | impossible, 0.0, weight))
                 yield pruned, lessened, self._minimise(pruned, start, lessened)
-        for fit in cold_starts(problem, self._flat(z), tolerance=self.tolerance):
+        starts = cold_starts(problem, self._gains.at, self._flat(z), tolerance=self.tolerance)
+        for fit in starts:
             yield problem, gain, fit
 
     def _problem(self, z: Floats, weight: Floats) -> tuple[Problem, Gain]:
@@ -268,7 +272,9 @@ class Estimator:
             removed=removals,
             objective=fit.objective,
             degrees_of_freedom=dof,
-            plausible=fit.converged and bool(dof <= 0 or fit.objective <= limit * dof),
+            plausible=fit.converged
+            and bool(dof <= 0 or fit.objective <= limit * dof)
+            and self._is_live(state.v),
             converged=fit.converged,
             iterations=iterations,
             gain_renewed=fit.gain_renewed,
@@ -285,6 +291,11 @@ class Estimator:
             return gain.observed & self._gains.observed_at(problem.factor(fit.state.v))
         except NotObservable:
             return np.zeros_like(gain.observed)
+
+    def _is_live(self, v: Complexes) -> bool:
+        """Whether voltages are such as a network in service can have."""
+        magnitude = np.abs(v[self._functions.island >= 0])
+        return bool(np.all((magnitude > _LOWEST_PU) & (magnitude < _HIGHEST_PU)))
 
     def _solved_case(self) -> Complexes:
         flat = self._flat(None)

@@ -8,6 +8,7 @@ import numpy as np
 from network.arrays import Bools, Complexes, Floats
 from network.downdate import Downdate
 from network.errors import NotObservable
+from network.first_order import FirstOrder
 from network.gain import GainFactor
 from network.gain_pattern import GainPattern
 from network.least_squares import Prior
@@ -61,6 +62,11 @@ class GainLibrary:
         Measurements taken out of the base factor at most.
     pattern : GainPattern, optional
         Of this telemetry, where it is known.
+
+    Attributes
+    ----------
+    at : (n_bus,) complex
+    pattern : GainPattern
     """
 
     def __init__(
@@ -72,10 +78,11 @@ class GainLibrary:
         pattern: GainPattern | None = None,
     ) -> None:
         self._functions = functions
-        self._at = at
+        self.at = at
         self._most_downdates = most_downdates
         self._jacobian = functions.jacobian(functions.evaluate(at))
         self.pattern = GainPattern.of(self._jacobian) if pattern is None else pattern
+        self._first_order = FirstOrder(functions, self.pattern)
         self._kept: OrderedDict[bytes, tuple[GainFactor, Prior | None, Bools]] = OrderedDict()
         self._base = self._factored(weight)
 
@@ -90,7 +97,8 @@ class GainLibrary:
         factor, prior, observed = self._base
         ratio = weight / factor.weight
         changed = np.flatnonzero(ratio < 0.9)
-        if len(changed) <= self._most_downdates and not np.any(ratio > 1.1):
+        few = len(changed) <= self._most_downdates and not np.any(ratio > 1.1)
+        if few and not (len(changed) and self._first_order.may_be_lacking(weight)):
             try:
                 return Gain(
                     Downdate(factor, changed, weight[changed]), prior, observed, sparse=False
@@ -118,6 +126,8 @@ class GainLibrary:
         try:
             factor = GainFactor(self._jacobian, weight, self.pattern)
             weak = ~(factor.state_variance <= _WEAK**2)
+            if self._first_order.may_be_lacking(weight):
+                weak |= self._first_order.lacking(weight, factor.state_variance)
             made = factor, None, self._functions.island >= 0
             if weak.any():
                 made = self._with_prior(weight, weak)
@@ -139,7 +149,7 @@ class GainLibrary:
         upper = self.pattern.upper_triangle(self._jacobian, weight)
         precision = np.maximum(_PRIOR_PRECISION, 1e-12 * upper.diagonal())
         while True:
-            prior = Prior(np.where(open_, precision, 0.0), self._at)
+            prior = Prior(np.where(open_, precision, 0.0), self.at)
             factor = GainFactor(self._jacobian, weight, self.pattern, prior.precision)
             weak = ~open_ & ~(factor.state_variance <= _WEAK**2)
             if not weak.any():

@@ -7,6 +7,7 @@ import pytest
 from network.model import Network
 from network.readers.matpower import network_from_matpower_text
 from network.readers.pandapower_case import published_pandapower_case
+from tests.network.simulated.scans import SimulatedScans
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -56,3 +57,18 @@ def case118() -> Network:
 @pytest.fixture(scope="session")
 def case1354() -> Network:
     return _published("case1354pegase")
+
+
+@pytest.fixture(scope="session")
+def bench14(ieee14: Network) -> SimulatedScans:
+    return SimulatedScans.of(ieee14)
+
+
+@pytest.fixture(scope="session")
+def bench118(case118: Network) -> SimulatedScans:
+    return SimulatedScans.of(case118)
+
+
+@pytest.fixture(scope="session")
+def bench1354(case1354: Network) -> SimulatedScans:
+    return SimulatedScans.of(case1354)

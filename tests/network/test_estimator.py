@@ -1,121 +1,34 @@
-import importlib.util
-import sys
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from network.errors import NotObservable
 from network.estimator import Estimator
-from network.measurement import Origin, Quantity, Telemetry, full_telemetry
+from network.measurement import Quantity, full_telemetry
 from network.model import Network
 from network.power_flow import PowerFlow
-
-
-def _oracle() -> object:
-    path = Path(__file__).with_name("power_grid_model_oracle.py")
-    spec = importlib.util.spec_from_file_location("power_grid_model_oracle", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@dataclass
-class Bench:
-    """A network with a known state, and scans drawn from it."""
-
-    network: Network
-    telemetry: Telemetry
-    estimator: Estimator
-    v: np.ndarray
-    truth: np.ndarray
-
-    @classmethod
-    def of(cls, network: Network, load: float = 1.0) -> "Bench":
-        telemetry = full_telemetry(network)
-        injection = network.injection_mva() * load
-        v = PowerFlow(network).solve(injection.real, injection.imag)
-        estimator = Estimator(network, telemetry)
-        return cls(network, telemetry, estimator, v, estimator.predict(v))
-
-    def scan(self, rng: np.random.Generator) -> np.ndarray:
-        noisy = self.telemetry.origin == Origin.MEASURED
-        return self.truth + noisy * rng.standard_normal(len(noisy)) * self.telemetry.sigma
-
-    @property
-    def measured(self) -> np.ndarray:
-        return np.flatnonzero(self.telemetry.origin == Origin.MEASURED)
-
-
-@pytest.fixture(scope="module")
-def bench14(ieee14: Network) -> Bench:
-    return Bench.of(ieee14)
-
-
-@pytest.fixture(scope="module")
-def bench118(case118: Network) -> Bench:
-    return Bench.of(case118)
+from tests.network.simulated.scans import SimulatedScans
 
 
 @pytest.fixture(scope="module", params=["bench14", "bench118"])
-def bench(request: pytest.FixtureRequest) -> Bench:
+def bench(request: pytest.FixtureRequest) -> SimulatedScans:
     return request.getfixturevalue(request.param)
 
 
-def _p_flow_ratio(bench: Bench, estimates: list) -> float:
-    flow = np.isin(bench.telemetry.quantity, [Quantity.P_FROM, Quantity.P_TO])
-    errors = [(e.estimated - bench.truth)[flow] / bench.telemetry.sigma[flow] for e in estimates]
-    return float(np.sqrt(np.mean(np.square(errors))))
-
-
-def test_a_scan_without_noise_gives_the_true_state(bench: Bench) -> None:
+def test_a_scan_without_noise_gives_the_true_state(bench: SimulatedScans) -> None:
     estimate = bench.estimator.estimate(bench.truth)
     np.testing.assert_allclose(estimate.v, bench.v, atol=1e-7)
     assert estimate.converged and estimate.plausible
     assert estimate.removed == ()
 
 
-def test_flows_are_less_than_half_as_wrong_as_the_telemetry(bench: Bench) -> None:
-    rng = np.random.default_rng(0)
-    estimates = [bench.estimator.estimate(bench.scan(rng), v0=bench.v) for _ in range(200)]
-    assert _p_flow_ratio(bench, estimates) <= 0.45
-    j = np.array([e.j_per_dof for e in estimates])
-    dof = estimates[0].degrees_of_freedom
-    assert dof == len(bench.telemetry) - (2 * bench.network.n_bus - 1)
-    # Zero injections are met exactly here, so they add degrees of freedom and no noise.
-    virtual = np.sum(bench.telemetry.origin == Origin.ZERO_INJECTION)
-    assert abs(j.mean() - (1 - virtual / dof)) < 4 * np.sqrt(2 / dof / 200) + virtual / dof
-    assert np.all(abs(j - 1) < 4 * np.sqrt(2 / dof) + virtual / dof)
-    assert all(e.plausible for e in estimates)
-    assert max(e.iterations for e in estimates) <= 5
-
-
-def test_missing_measurements_cost_little_and_many_injections_are_replaced(bench118: Bench) -> None:
-    bench, rng = bench118, np.random.default_rng(3)
-    quantity = bench.telemetry.quantity
-    injection = np.isin(quantity, [Quantity.P_INJECTION, Quantity.Q_INJECTION])
-    share = np.where(quantity == Quantity.V, 0.2, 0.1)
-    estimates = []
-    for _ in range(40):
-        gone = (rng.random(len(share)) < share) & (bench.telemetry.origin == Origin.MEASURED)
-        value, sigma = bench.scan(rng), bench.telemetry.sigma.copy()
-        spread = np.maximum(0.2 * np.abs(bench.truth), 5.0)
-        typical = bench.truth + spread * rng.standard_normal(len(share))
-        value = np.where(gone, np.where(injection, typical, np.nan), value)
-        sigma = np.where(gone & injection, spread, sigma)
-        estimates.append(bench.estimator.estimate(value, sigma=sigma, v0=bench.v))
-    assert _p_flow_ratio(bench, estimates) <= 0.5
-    assert all(e.plausible for e in estimates)
-
-
 @pytest.mark.parametrize("missing", [3, 60])
 def test_holes_give_the_same_optimum_as_never_having_measured(
-    bench118: Bench, missing: int
+    bench118: SimulatedScans, missing: int
 ) -> None:
     bench, rng = bench118, np.random.default_rng(missing)
-    value = bench.scan(rng)
+    value = bench.full(rng).value
     gone = rng.choice(bench.measured, missing, replace=False)
     value[gone] = np.nan
     kept = np.isfinite(value)
@@ -127,9 +40,9 @@ def test_holes_give_the_same_optimum_as_never_having_measured(
     assert np.isfinite(with_holes.estimated[gone]).all()
 
 
-def test_the_result_does_not_hang_on_where_the_gain_was_taken(bench118: Bench) -> None:
+def test_the_result_does_not_hang_on_where_the_gain_was_taken(bench118: SimulatedScans) -> None:
     bench = bench118
-    value = bench.scan(np.random.default_rng(4))
+    value = bench.full(np.random.default_rng(4)).value
     flat = np.ones(118) * np.exp(1j * np.angle(bench.v[68]))
     estimators = [
         Estimator(bench.network, bench.telemetry, at=at, tolerance=1e-9) for at in (bench.v, flat)
@@ -138,14 +51,14 @@ def test_the_result_does_not_hang_on_where_the_gain_was_taken(bench118: Bench) -
     np.testing.assert_allclose(a, b, atol=1e-7)
 
 
-def test_a_cold_start_finds_the_same_state(bench: Bench) -> None:
-    value = bench.scan(np.random.default_rng(5))
+def test_a_cold_start_finds_the_same_state(bench: SimulatedScans) -> None:
+    value = bench.full(np.random.default_rng(5)).value
     cold, warm = bench.estimator.estimate(value), bench.estimator.estimate(value, v0=bench.v)
     np.testing.assert_allclose(cold.v, warm.v, atol=2e-5)
 
 
-def test_a_start_far_off_does_no_harm(bench118: Bench) -> None:
-    value = bench118.scan(np.random.default_rng(6))
+def test_a_start_far_off_does_no_harm(bench118: SimulatedScans) -> None:
+    value = bench118.full(np.random.default_rng(6)).value
     wild = bench118.v * np.exp(2j * np.arange(118)) * 1.4
     estimate = bench118.estimator.estimate(value, v0=wild)
     assert estimate.plausible
@@ -153,16 +66,16 @@ def test_a_start_far_off_does_no_harm(bench118: Bench) -> None:
 
 
 def test_another_load_level_costs_iterations_only(case118: Network) -> None:
-    light = Bench.of(case118, load=0.7)
-    value = light.scan(np.random.default_rng(7))
+    light = SimulatedScans.of(case118, load=0.7)
+    value = light.full(np.random.default_rng(7)).value
     estimate = light.estimator.estimate(value, v0=light.v)
     assert estimate.plausible and estimate.removed == ()
     assert estimate.iterations < 10
 
 
 def test_an_estimator_moved_to_the_present_state_needs_fewer_iterations(case118: Network) -> None:
-    light = Bench.of(case118, load=0.7)
-    value = light.scan(np.random.default_rng(7))
+    light = SimulatedScans.of(case118, load=0.7)
+    value = light.full(np.random.default_rng(7)).value
     before = light.estimator.estimate(value, v0=light.v)
     after = light.estimator.recentred(before.v).estimate(value, v0=light.v)
     assert before.gain_renewed and not after.gain_renewed
@@ -170,10 +83,10 @@ def test_an_estimator_moved_to_the_present_state_needs_fewer_iterations(case118:
     np.testing.assert_allclose(after.v, before.v, atol=2e-5)
 
 
-def test_one_gross_error_is_located_and_its_true_value_told(bench: Bench) -> None:
+def test_one_gross_error_is_located_and_its_true_value_told(bench: SimulatedScans) -> None:
     rng = np.random.default_rng(8)
     for row in rng.choice(bench.measured, 60, replace=False):
-        value = bench.scan(rng)
+        value = bench.full(rng).value
         value[row] += 20 * rng.choice([-1, 1]) * bench.telemetry.sigma[row]
         estimate = bench.estimator.estimate(value, v0=bench.v)
         assert [removal.row for removal in estimate.removed] == [row]
@@ -182,26 +95,13 @@ def test_one_gross_error_is_located_and_its_true_value_told(bench: Bench) -> Non
         assert estimate.plausible and not estimate.used[row]
 
 
-def test_ten_gross_errors_at_once_are_all_found(bench118: Bench) -> None:
-    bench, rng = bench118, np.random.default_rng(9)
-    exact = 0
-    for _ in range(100):
-        value = bench.scan(rng)
-        bad = rng.choice(bench.measured, 10, replace=False)
-        size = rng.uniform(20, 50, 10) * rng.choice([-1, 1], 10)
-        value[bad] += size * bench.telemetry.sigma[bad]
-        estimate = bench.estimator.estimate(value, v0=bench.v)
-        exact += {removal.row for removal in estimate.removed} == set(bad.tolist())
-    assert exact >= 99
-
-
-def test_a_value_in_the_wrong_unit_does_not_bend_the_rest(bench118: Bench) -> None:
+def test_a_value_in_the_wrong_unit_does_not_bend_the_rest(bench118: SimulatedScans) -> None:
     rng = np.random.default_rng(14)
     flows = np.flatnonzero(
         (bench118.telemetry.quantity == Quantity.P_FROM) & (abs(bench118.truth) > 50)
     )
     for row in flows[:10].tolist():
-        value = bench118.scan(rng)
+        value = bench118.full(rng).value
         value[row] *= 1000
         for v0 in (None, bench118.v):
             estimate = bench118.estimator.estimate(value, v0=v0)
@@ -209,33 +109,17 @@ def test_a_value_in_the_wrong_unit_does_not_bend_the_rest(bench118: Bench) -> No
             assert estimate.plausible
 
 
-def test_clean_scans_lose_nothing(bench118: Bench) -> None:
-    rng = np.random.default_rng(10)
-    scans = [bench118.scan(rng) for _ in range(200)]
-    assert not any(bench118.estimator.estimate(s, v0=bench118.v).removed for s in scans)
-
-
-def test_a_bad_value_that_returns_every_scan_is_found_every_scan(bench118: Bench) -> None:
+def test_a_bad_value_that_returns_every_scan_is_found_every_scan(bench118: SimulatedScans) -> None:
     rng, v0 = np.random.default_rng(11), bench118.v
     for _ in range(5):
-        value = bench118.scan(rng)
+        value = bench118.full(rng).value
         value[200] += 30 * bench118.telemetry.sigma[200]
         estimate = bench118.estimator.estimate(value, v0=v0)
         assert [removal.row for removal in estimate.removed] == [200]
         v0 = estimate.v
 
 
-def test_voltages_agree_with_power_grid_model(bench: Bench) -> None:
-    oracle = _oracle()
-    value = bench.scan(np.random.default_rng(12))
-    ours = bench.estimator.estimate(value, remove_bad=False).v
-    theirs = oracle.estimate(bench.network, bench.telemetry, value)
-    slack = int(np.flatnonzero(bench.network.buses.kind == 3)[0])
-    turned = theirs * np.exp(1j * (np.angle(ours[slack]) - np.angle(theirs[slack])))
-    np.testing.assert_allclose(turned, ours, atol=2e-4)
-
-
-def test_an_unobservable_part_is_named_and_the_rest_estimated(bench14: Bench) -> None:
+def test_an_unobservable_part_is_named_and_the_rest_estimated(bench14: SimulatedScans) -> None:
     # Bus 8 hangs on branch 7-8 alone (row 13): take its flows, injection and V, and bus 7's
     # injection, which would tell the flow.
     telemetry, value = bench14.telemetry, bench14.truth.copy()
@@ -251,20 +135,7 @@ def test_an_unobservable_part_is_named_and_the_rest_estimated(bench14: Bench) ->
     assert bench14.estimator.observability(value).open_directions == 2
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_third_missing_at_1354_buses_gives_a_good_state_or_names_the_gaps(
-    case1354: Network, seed: int
-) -> None:
-    bench, rng = Bench.of(case1354), np.random.default_rng(seed)
-    value = bench.scan(rng)
-    value[rng.random(len(value)) < 0.3 * (bench.telemetry.origin == Origin.MEASURED)] = np.nan
-    estimate = bench.estimator.estimate(value, v0=bench.v)
-    assert estimate.converged and estimate.plausible
-    assert estimate.observed.mean() > 0.98
-    np.testing.assert_allclose(estimate.v[estimate.observed], bench.v[estimate.observed], atol=0.03)
-
-
-def test_nothing_measured_is_refused(bench14: Bench) -> None:
+def test_nothing_measured_is_refused(bench14: SimulatedScans) -> None:
     with pytest.raises(NotObservable):
         bench14.estimator.estimate(np.full(len(bench14.telemetry), np.nan))
 
@@ -305,13 +176,14 @@ def test_a_bus_out_of_service_is_dead_and_left_alone(ieee14: Network) -> None:
     np.testing.assert_allclose(estimate.v, v, atol=1e-6)
 
 
-def test_a_start_that_is_turned_as_a_whole_changes_nothing(bench14: Bench) -> None:
+def test_a_start_that_is_turned_as_a_whole_changes_nothing(bench14: SimulatedScans) -> None:
     estimate = bench14.estimator.estimate(bench14.truth, v0=bench14.v * np.exp(0.3j))
     np.testing.assert_allclose(estimate.v, bench14.v, atol=1e-6)
 
 
-def test_powers_of_the_estimate_are_consistent(bench118: Bench) -> None:
-    estimate = bench118.estimator.estimate(bench118.scan(np.random.default_rng(13)), v0=bench118.v)
+def test_powers_of_the_estimate_are_consistent(bench118: SimulatedScans) -> None:
+    scan = bench118.full(np.random.default_rng(13))
+    estimate = bench118.estimator.estimate(scan.value, v0=bench118.v)
     network = bench118.network
     total = np.zeros(118, complex)
     np.add.at(total, network.branches.from_bus, estimate.s_from_mva)
@@ -320,3 +192,31 @@ def test_powers_of_the_estimate_are_consistent(bench118: Bench) -> None:
     np.testing.assert_allclose(estimate.s_bus_mva, total + shunt, atol=1e-8)
     r_i2 = estimate.loss_mw
     assert np.all(r_i2 > -1e-9)
+
+
+def test_another_solution_of_the_equations_is_not_a_plausible_state(
+    bench118: SimulatedScans,
+) -> None:
+    # Bus 116 hangs on one transformer: seen through its flows alone it may as well be at 0.01 pu.
+    v = bench118.v.copy()
+    v[115] *= 0.3
+    estimate = bench118.estimator.estimate(bench118.estimator.predict(v), v0=v, remove_bad=False)
+    assert estimate.converged and estimate.j_per_dof < 1e-6
+    assert not estimate.plausible
+
+
+def test_an_angle_that_shows_in_reactive_power_alone_is_not_called_observed(
+    bench14: SimulatedScans,
+) -> None:
+    # Bus 8 again, with its V and all Q about it, but no P: 4 degrees ahead fit as well as 4 behind.
+    telemetry = bench14.telemetry
+    flow = (telemetry.quantity == Quantity.P_FROM) | (telemetry.quantity == Quantity.P_TO)
+    injection = (telemetry.quantity == Quantity.P_INJECTION) & np.isin(telemetry.element, [6, 7])
+    v = bench14.v.copy()
+    v[7] *= np.exp(0.2j)
+    value = bench14.estimator.predict(v)
+    value[flow & (telemetry.element == 13) | injection] = np.nan
+    for start in (None, v):
+        estimate = bench14.estimator.estimate(value, v0=start)
+        assert np.flatnonzero(~estimate.observed).tolist() == [7]
+        assert estimate.plausible
