@@ -22,7 +22,6 @@ import pytest
 
 from console.historian_access import open_historian
 from console.log_access import open_reader, open_writer
-from console.services.gateway import ForecastBound
 from console.services.local_kafka import LocalKafka
 from console.services.pipeline import Pipeline
 from console.services.recorder_service import take_available
@@ -67,6 +66,16 @@ class Recorded:
             env={**os.environ, **self.environment, **environment},
             capture_output=True, text=True, timeout=300,
         )  # fmt: skip
+
+
+class Held:
+    """Lets the input no further than an instant that the test moves on."""
+
+    def __init__(self, until: int) -> None:
+        self.until = until
+
+    def __call__(self) -> int:
+        return self.until
 
 
 def send(run: RunFile, bound: Callable[[], int]) -> None:
@@ -139,19 +148,21 @@ def recorded(
             pipeline = Pipeline(run, supervisor)
             pipeline.prepare()
             pipeline.start_services(gateway=False)
-            # Never far ahead of the forecasts, so that there is more to come at each disturbance.
-            bound = ForecastBound(reader, SPACE, run.start, lead=HOUR + HOUR // 2)
-            sender = threading.Thread(target=send, args=(run, bound), daemon=True)
+            # Held back by the hour, so that there is more to come at each disturbance.
+            held = Held(run.start + HOUR)
+            sender = threading.Thread(target=send, args=(run, held), daemon=True)
             sender.start()
             until(lambda: bool(positions(run)), supervisor, logs)
 
             server.stop()
+            held.until += HOUR
             log = logs / "recorder.log"
             until(lambda: "historian_does_not_answer" in log.read_text(), supervisor, logs)
             server.start()
             before = positions(run)
             until(lambda: positions(run) != before, supervisor, logs)
 
+            held.until += HOURS * HOUR
             os.kill(supervisor.pid("recorder"), signal.SIGKILL)
             os.waitid(os.P_PID, supervisor.pid("recorder"), os.WEXITED | os.WNOWAIT)
             until(lambda: not sender.is_alive(), supervisor, logs)
