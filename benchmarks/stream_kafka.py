@@ -48,7 +48,7 @@ ROOT = Path(__file__).parents[1]
 PATIENCE_S = 60.0
 SPARE_S = 2.0
 """What may be taken in before every area has views."""
-MOST_OF_ALL = 2.4
+MOST_OF_ALL = 4.0
 """Million measurements/s that two cores will not reach with a broker beside the workers."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
