@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -24,10 +25,12 @@ _HEADERS = msgspec.json.Decoder(dict[str, str])
 class HistorianLog:
     """Reads recorded raw records under their offsets; satisfies `records.log.LogReader`.
 
+    Who reads a partition on and on has what comes next fetched meanwhile, in a thread of its own.
+
     Parameters
     ----------
     historian
-        Where they were recorded; closing it stays with the caller.
+        Where they were recorded, for nobody else to ask; closing it stays with the caller.
     start, end
         Event times that bound what is read (ns UTC): a partition begins at its first record
         at or after `start` and ends after its last one before `end`.
@@ -37,6 +40,8 @@ class HistorianLog:
         self._historian = historian
         self._bounds: dict[Partition, tuple[int, int]] = {}
         self._ready: dict[Partition, list[LogRecord]] = {}
+        self._coming: dict[Partition, tuple[int, Future[list[LogRecord]]]] = {}
+        self._fetching = ThreadPoolExecutor(1, "historian-log")
         table = historian.sql_within(
             HistoryClass.RECORDS,
             *_EVER,
@@ -80,12 +85,26 @@ class HistorianLog:
             raise OffsetOutOfRangeError(partition, offset, begin, end)
         ready = self._ready.get(partition, [])
         if not ready or not ready[0].offset <= offset <= ready[-1].offset:
-            ready = self._ready[partition] = self._fetch(partition, offset, end)
+            went_on = bool(ready) and offset == ready[-1].offset + 1
+            ready = self._ready[partition] = self._fetched(partition, offset, end)
+            past = ready[-1].offset + 1 if ready else end
+            if went_on and past < end:
+                coming = self._fetching.submit(self._fetch, partition, past, end)
+                self._coming[partition] = past, coming
         return [record for record in ready if record.offset >= offset][:max_records]
 
     def close(self) -> None:
-        """Forget what was fetched ahead."""
+        """Forget what was fetched ahead, once the historian is left alone."""
+        self._fetching.shutdown(cancel_futures=True)
+        self._coming.clear()
         self._ready.clear()
+
+    def _fetched(self, partition: Partition, offset: int, end: int) -> list[LogRecord]:
+        """Records from `offset` on, which may be on their way already."""
+        first, coming = self._coming.pop(partition, (-1, None))
+        if coming is None or first != offset:
+            coming = self._fetching.submit(self._fetch, partition, offset, end)
+        return coming.result()
 
     def _fetch(self, partition: Partition, offset: int, end: int) -> list[LogRecord]:
         rows = self._historian.sql_within(

@@ -132,7 +132,7 @@ class RebuildingOutlet:
 
     def _ask(self, outgoing: Outgoing) -> None:
         try:
-            late = decode_request(outgoing.headers, outgoing.value)
+            late = decode_request(outgoing.headers, outgoing.value, outgoing.partition)
         except RecordError:
             return
         if isinstance(late, LateParts):

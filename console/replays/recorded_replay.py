@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from console.errors import BadInputError
 from console.historian_access import historian_schema, open_historian
+from console.replays.comparison import compared_forecasts, compared_windows
 from console.replays.pacing import PacedOutlet, Pacing
 from console.replays.reach import Reach
 from console.replays.rebuilding import RebuildingOutlet
@@ -23,13 +24,11 @@ from console.services.scenario import Scenario, read_scenario
 from console.services.stages import STAGES_OF, area_settings, metering_settings, stage_named
 from console.settings import nanoseconds
 from records.log import LogReader, Partition
-from records.time import DAY, HOUR, MINUTE, format_time, parse_time
+from records.time import DAY, HOUR, MINUTE, format_time
 from records.topics import CATALOGUE, Partitioning, topic_name
 from storage.checkpoint_record import Checkpoint
 from storage.historian import Historian
-from storage.historian_classes import HistoryClass
-from storage.history_reader import HistoryReader
-from storage.recorded_products import forecast_values, interval_values, model_versions
+from storage.recorded_products import model_versions
 from stream.keeper import Outlet
 from stream.lead_scores import LeadRow, LeadScores
 from stream.outlet import LogOutlet
@@ -52,8 +51,6 @@ _RAW = ("scada.frame.v1", "meter.read.v1", "weather.v1")
 _CLOSING = 10 * MINUTE
 """How far beyond the end raw records are read, that all that was known by then comes out."""
 _LEADS = (HOUR, DAY, 2 * DAY)
-_AT_ONCE = 6 * HOUR
-"""Forecasts are many: issues of this long are compared at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +190,7 @@ def replay_recorded(
             ),
             received,
             namespace,
-            lambda: folder.finish(log.consumed),
+            folder.finish,
             opening.known_by,
         )
         outlet: Outlet = rebuilding
@@ -206,7 +203,7 @@ def replay_recorded(
         n_records = sum(recorded.end_offset(place) - begins[place] for place in raw)
 
         def progress(_: int) -> None:
-            folder.file(log.consumed)
+            folder.let_go(log.consumed)
             on_progress(min(1.0, log.records_in / n_records))
 
         # The services run with one BLAS thread: others add up in another order.
@@ -221,13 +218,13 @@ def replay_recorded(
                 on_progress=progress,
                 on_end=rebuilding.release,
             )
-        folder.finish(log.consumed)
+        folder.finish()
     with open_historian(run.settings) as was, Historian(folder.historian) as now:
         horizon = nanoseconds(settings.forecast.horizon)
         tolerance = 0.0 if opening.known_by is None else WARMED_TOLERANCE
-        products = list(_compared(was, now, first, last))
+        products = list(compared_windows(was, now, first, last))
         if through is Reach.FORECASTS:
-            products.append(_compared_forecasts(was, now, first, last, horizon, tolerance))
+            products.append(compared_forecasts(was, now, first, last, horizon, tolerance))
         then, now_used = (model_versions(h, first, last + 1) for h in (was, now))
         rows: Sequence[LeadRow] = []
         if issues:
@@ -320,52 +317,3 @@ def _period(
             f"{format_time(reach)}; choose --from and --to within that, --from before --to"
         )
     return first, last
-
-
-def _compared(
-    was: HistoryReader, now: HistoryReader, first: int, last: int
-) -> Iterator[ProductDifferences]:
-    """Compare windows, a piece of the period at a time."""
-    both = was, now
-    for name, kept_as in (
-        ("window", HistoryClass.WINDOWS),
-        ("long window", HistoryClass.LONG_WINDOWS),
-        ("meter interval", HistoryClass.METER_INTERVALS),
-    ):
-        found = ProductDifferences(name)
-        for since, until in _pieces(both, kept_as, first, last, DAY):
-            found.take(*(interval_values(h, kept_as, since, until, last) for h in both))
-        yield found
-
-
-def _compared_forecasts(
-    was: HistoryReader, now: HistoryReader, first: int, last: int, horizon: int, tolerance: float
-) -> ProductDifferences:
-    """Compare forecasts, a piece of the period at a time."""
-    both = was, now
-    found = ProductDifferences("forecast", tolerance)
-    issued = first, last + 1
-    for since, until in _pieces(both, HistoryClass.FORECASTS, *issued, _AT_ONCE, horizon):
-        found.take(*(forecast_values(h, since, until, horizon) for h in both))
-    return found
-
-
-def _pieces(
-    historians: Sequence[HistoryReader],
-    kept_as: HistoryClass,
-    first: int,
-    end: int,
-    length: int,
-    horizon: int = 0,
-) -> Iterator[tuple[int, int]]:
-    """Pieces of ``[first, end)`` on the dates of which anything is kept, in order.
-
-    `horizon` is how far the times of what is kept lie beyond its date, at most.
-    """
-    valid = first - DAY, end + horizon + DAY
-    dates = {date for h in historians for date in h.dates(kept_as, *valid)}
-    for date in sorted(dates):
-        day = parse_time(f"{date}T00:00Z")
-        since, until = max(first, day), min(end, day + DAY)
-        for piece in range(since, until, length):
-            yield piece, min(piece + length, until)

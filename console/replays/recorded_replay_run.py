@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import structlog
@@ -102,11 +102,8 @@ def _recorded_run(settings: Settings) -> RunFile:
 @contextmanager
 def _opened(run: RunFile, from_historian: bool) -> Iterator[LogReader]:
     if from_historian:
-        with open_historian(run.settings) as historian:
-            yield HistorianLog(historian)
+        with open_historian(run.settings) as historian, closing(HistorianLog(historian)) as log:
+            yield log
         return
-    reader = open_reader(run.settings)
-    try:
+    with closing(open_reader(run.settings)) as reader:
         yield reader
-    finally:
-        reader.close()

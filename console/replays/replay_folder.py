@@ -8,17 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from console.services.recorder_service import take_available
+from console.replays.filing import Filing
 from records.log import Partition
 from records.topics import CATALOGUE, Partitioning, topic_name
 from storage.embedded_log import EmbeddedLogReader, EmbeddedLogWriter
-from storage.historian_writer import HistorianWriter
-from storage.recorder import Recorder
 from storage.writer_lock import WriterLock
 
 __all__ = ["ReplayFolder", "derived_topics", "replay_folder"]
 
-_BATCH = 500
 _VIEWS = "scada.view.v1"
 
 
@@ -34,49 +31,38 @@ class ReplayFolder:
         Of the topics.
     reader, writer
         Of the log.
-    recorder
-        Of the historian.
+    filing
+        What keeps the historian.
     """
 
     path: Path
     namespace: str
     reader: EmbeddedLogReader
     writer: EmbeddedLogWriter
-    recorder: Recorder
+    filing: Filing
 
     @property
     def historian(self) -> Path:
         """Directory of the historian."""
         return self.path / "historian"
 
-    def file(self, consumed: Mapping[Partition, int]) -> int:
-        """File what was appended since, and let go of views that were taken in.
+    def let_go(self, consumed: Mapping[Partition, int]) -> None:
+        """Delete views that were taken in.
 
         Parameters
         ----------
         consumed
             Offset before which everything was taken in, by partition.
-
-        Returns
-        -------
-        int
-            How many records were filed.
         """
-        names = [name for name in derived_topics(self.namespace).values() if name != _VIEWS]
-        topics = [topic_name(self.namespace, name) for name in names]
-        taken, _ = take_available(self.recorder, self.reader, topics)
         views = topic_name(self.namespace, _VIEWS)
         for place, offset in consumed.items():
             if place.topic == views:
                 self.writer.delete_before(place, offset)
-        return taken
 
-    def finish(self, consumed: Mapping[Partition, int]) -> None:
-        """File all that is left, and commit it."""
+    def finish(self) -> None:
+        """Have all that was appended filed and committed."""
         self.writer.flush()
-        while self.file(consumed):
-            pass
-        self.recorder.flush()
+        self.filing.finish()
 
 
 def derived_topics(namespace: str) -> dict[str, str]:
@@ -98,11 +84,13 @@ def replay_folder(path: Path, namespace: str, areas: int) -> Iterator[ReplayFold
         for name in ("log", "historian"):
             shutil.rmtree(path / name, ignore_errors=True)
         reader = EmbeddedLogReader(path / "log")
-        with EmbeddedLogWriter(path / "log") as writer, HistorianWriter(path / "historian") as kept:
-            for full, name in derived_topics(namespace).items():
+        topics = derived_topics(namespace)
+        filed = [full for full, name in topics.items() if name != _VIEWS]
+        with EmbeddedLogWriter(path / "log") as writer, Filing(path, filed) as filing:
+            for full, name in topics.items():
                 by_area = CATALOGUE[name].partitioning is Partitioning.AREA
                 writer.claim(full, range(areas if by_area else 1))
             writer.flush()
-            yield ReplayFolder(path, namespace, reader, writer, Recorder(kept))
+            yield ReplayFolder(path, namespace, reader, writer, filing)
     finally:
         lock.close()

@@ -73,15 +73,16 @@ def replayed(world: World) -> Replayed:
         replay_folder(world.directory / "replays", AGAIN, 1) as folder,
         Historian(folder.historian) as made,
         Historian(world.directory / "historian") as was,
+        Historian(world.directory / "historian") as read,
     ):
         places = [Partition(FRAMES, 0), Partition(METERS, 0)]
-        log = ReplayLog(HistorianLog(was), SPACE, folder.reader, AGAIN, places)
+        log = ReplayLog(HistorianLog(read), SPACE, folder.reader, AGAIN, places)
         outlet = RebuildingOutlet(
             LogOutlet(folder.writer, AGAIN),
             Rebuilder(made, AGAIN, POINTS, CLOCK, SETTINGS, METERING, ROLLUP, raw=(was, SPACE)),
             was,
             AGAIN,
-            lambda: folder.finish(log.consumed),
+            folder.finish,
         )
         stages = [
             AreaStage(AGAIN, POINTS, CLOCK, SETTINGS),
