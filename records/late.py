@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from records.columns import ARROW_TYPE, ColumnFormat, Limits, whole_numbers
 from records.envelope import event_headers, event_type
 from records.errors import Reason, RecordError
 from records.log import Outgoing
+from records.time import DAY, is_time
 
 __all__ = [
     "LATE_PARTS_TYPE",
@@ -130,7 +132,9 @@ def decode_late(value: bytes) -> LateReadings:
     area, offset, known, length, metered = whole_numbers(
         metadata, "area", "input_offset", "known", "length", "metered"
     )
-    return LateReadings(area, offset, known, length, bool(metered), **columns)
+    if not 0 < length <= DAY or metered not in (0, 1):
+        raise RecordError(Reason.SCHEMA_MISMATCH, f"length {length} ns, metered {metered}")
+    return _placed(LateReadings(area, offset, known, length, bool(metered), **columns))
 
 
 def late_parts_record(topic: str, late: LateParts) -> Outgoing:
@@ -159,14 +163,39 @@ def decode_late_parts(value: bytes) -> LateParts:
     area, offset, parts, known = whole_numbers(
         metadata, "area", "input_offset", "parts_offset", "known"
     )
-    return LateParts(area, offset, parts, known, **columns)
+    if parts < 0:
+        raise RecordError(Reason.SCHEMA_MISMATCH, f"offset {parts} of a part")
+    return _placed(LateParts(area, offset, parts, known, **columns))
 
 
-def decode_request(headers: Mapping[str, str], value: bytes) -> LateReadings | LateParts:
-    """Read either kind back, or raise `RecordError`."""
+def decode_request(
+    headers: Mapping[str, str], value: bytes, partition: int
+) -> LateReadings | LateParts:
+    """Read either kind back from its area's partition, or raise `RecordError`."""
     kind = event_type(headers)
+    late: LateReadings | LateParts
     if kind == LATE_TYPE:
-        return decode_late(value)
-    if kind == LATE_PARTS_TYPE:
-        return decode_late_parts(value)
-    raise RecordError(Reason.UNKNOWN_TYPE, f"{kind[:80]} on a topic of late readings")
+        late = decode_late(value)
+    elif kind == LATE_PARTS_TYPE:
+        late = decode_late_parts(value)
+    else:
+        raise RecordError(Reason.UNKNOWN_TYPE, f"{kind[:80]} on a topic of late readings")
+    if late.area != partition:
+        raise RecordError(Reason.WRONG_PARTITION, f"area {late.area} on partition {partition}")
+    return late
+
+
+_Late = TypeVar("_Late", LateReadings, LateParts)
+
+
+def _placed(late: _Late) -> _Late:
+    """Return a request that names something, at times and an offset that can be such."""
+    if not len(late.start):
+        raise RecordError(Reason.SCHEMA_MISMATCH, "names no window")
+    if late.input_offset < 0:
+        raise RecordError(Reason.SCHEMA_MISMATCH, f"offset {late.input_offset} of a raw record")
+    if not all(map(is_time, [late.known, *late.start[[0, -1]].tolist()])):
+        raise RecordError(Reason.TIME_OUT_OF_BOUNDS, "a time before 1970 or after 2116")
+    if (np.diff(late.start) < 0).any():
+        raise RecordError(Reason.SCHEMA_MISMATCH, "starts that do not ascend")
+    return late

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from records.errors import Reason, RecordError
 from records.late import LateParts, LateReadings
 from records.log import Outgoing, Partition
 from records.points import PointRegister
@@ -41,7 +42,7 @@ from stream.recorded_windows import recorded_windows
 from stream.rollup import RollupSettings
 from stream.roster import Roster
 from stream.whole_rebuilder import WholeRebuilder
-from stream.whole_windows import WholeWindows
+from stream.whole_windows import PART, WholeWindows
 
 __all__ = ["Rebuilder"]
 
@@ -101,11 +102,26 @@ class Rebuilder:
         self._rosters: dict[int, Roster] = {}
 
     def rebuild(self, late: LateReadings | LateParts) -> list[Outgoing]:
-        """Return the next revision of what a request names, where its numbers changed."""
+        """Return the next revision of what a request names, where its numbers changed.
+
+        Raises
+        ------
+        RecordError
+            When there are no such windows.
+        """
         if isinstance(late, LateParts):
+            _check_starts(late, PART)
             return list(self._wholes.rebuild(late))
         if late.metered:
             return list(self._metered(late))
+        long = self._settings.windows.long
+        if late.length != long:
+            raise RecordError(
+                Reason.SCHEMA_MISMATCH, f"windows of {late.length} ns; the long ones have {long}"
+            )
+        _check_starts(late, long)
+        if late.area not in self._register.areas:
+            raise RecordError(Reason.UNKNOWN_POINT, f"area {late.area} is not in the register")
         if late.area not in self._rosters:
             self._rosters[late.area] = Roster(self._register, late.area)
         roster = self._rosters[late.area]
@@ -186,3 +202,9 @@ class Rebuilder:
                 before=late.input_offset,
             )
         return found
+
+
+def _check_starts(late: LateReadings | LateParts, length: int) -> None:
+    """Refuse a request about windows of a length, ns, that begin at no such window's start."""
+    if (late.start % length).any():
+        raise RecordError(Reason.SCHEMA_MISMATCH, f"starts that are no multiples of {length} ns")

@@ -24,7 +24,7 @@ from console.services.service_outlet import SlottedWriter
 from console.services.stage_checkpoints import checkpoints_of
 from records.deadletter import dead_letter_record
 from records.envelope import watermark_of
-from records.errors import RecordError
+from records.errors import Reason, RecordError
 from records.late import LateParts, LateReadings, decode_request
 from records.log import (
     LogReader,
@@ -240,15 +240,16 @@ class RebuildService:
         """Answer a request; False while the historian lacks what it takes."""
         place = Partition(record.topic, record.partition)
         try:
-            late = decode_request(record.headers, record.value)
+            late = decode_request(record.headers, record.value, record.partition)
+            self._check_made_of(late)
+            if not self._is_recorded(late):
+                return False
+            made = self._rebuilder().rebuild(late)
         except RecordError as error:
             self._writer.append([dead_letter_record(self._dead, record, error, source=_NAME)])
             self._writer.flush()
             self._done(place)
             return True
-        if not self._is_recorded(late):
-            return False
-        made = self._rebuilder().rebuild(late)
         self._writer.append(made)
         self._writer.flush()
         self.event_time = max(self.event_time or 0, late.known)
@@ -260,13 +261,33 @@ class RebuildService:
             self._done(place)
         return True
 
+    def _check_made_of(self, late: LateReadings | LateParts) -> None:
+        """Refuse what tells of records that the log never had: it would be waited for forever."""
+        for source, past in (self._source(late), (self._raw_of(late), late.input_offset)):
+            end = self._reader.end_offset(Partition(source, late.area))
+            if past >= end:
+                raise RecordError(
+                    Reason.SCHEMA_MISMATCH,
+                    f"made of offset {past} of {source}, which ends at {end}",
+                )
+
+    def _raw_of(self, late: LateReadings | LateParts) -> str:
+        """Topic of the raw records behind the answer."""
+        return self._made_of[isinstance(late, LateReadings) and late.metered][0]
+
+    def _source(self, late: LateReadings | LateParts) -> tuple[str, int]:
+        """Topic of what the answer is made of, and the offset of the last of it."""
+        if isinstance(late, LateParts):
+            return self._rolled_up[0], late.parts_offset
+        return self._raw_of(late), late.input_offset
+
     def _is_recorded(self, late: LateReadings | LateParts) -> bool:
         """Whether the historian holds all that the answer is made of."""
         reached = self._historian.next_offsets()
-        if isinstance(late, LateParts):
-            (source, made_before), past = self._rolled_up, late.parts_offset
-        else:
-            (source, made_before), past = self._made_of[late.metered], late.input_offset
+        source, past = self._source(late)
+        made_before = (
+            self._rolled_up if isinstance(late, LateParts) else self._made_of[late.metered]
+        )[1]
         if reached.get(Partition(source, late.area), 0) <= past:
             return False
         for topic in made_before:

@@ -191,7 +191,9 @@ def test_a_late_scan_through_kafka_is_in_every_window_though_the_service_is_kill
                 kills += 1
             supervisor.check()
             topics.wait("window.5min.v1")
-        asked = [decode_request(r.headers, r.value) for r in topics.read("window.late.v1")]
+        asked = [
+            decode_request(r.headers, r.value, r.partition) for r in topics.read("window.late.v1")
+        ]
         assert {int(start) for one in asked for start in one.start} >= {DEMO_START + HOUR}
         while kills == 1 or not recorded(run, expected):
             assert time.monotonic() < deadline, logs_of(run)

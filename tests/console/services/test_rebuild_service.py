@@ -12,7 +12,7 @@ import pytest
 from console.services.rebuild_service import first_made_of
 from records.deadletter import decode_dead_letter
 from records.envelope import watermark_of
-from records.late import LateReadings
+from records.late import LateReadings, late_record
 from records.log import LogRecord, Outgoing, Partition
 from records.time import HOUR, MINUTE, SECOND
 from records.window import decode_window
@@ -184,6 +184,34 @@ def test_a_request_that_cannot_be_read_is_a_dead_letter_and_stops_nothing(world:
     assert world.rebuild() == 1
     (letter,) = (decode_dead_letter(record.value) for record in world.all(DEAD))
     assert (letter.topic, letter.offset, letter.value) == (LATE, 0, b"junk")
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"input_offset": 10**9}, "made of offset 1000000000"),
+        ({"length": 7 * MINUTE}, "the long ones have"),
+        ({"area": 3}, "area 3 on partition 0"),
+        ({"start": np.array([T0 + 1])}, "no multiples of"),
+        ({"start": np.empty(0, np.int64), "series": np.empty(0, object)}, "names no window"),
+        ({"start": np.array([-HOUR])}, "a time before 1970"),
+    ],
+)
+def test_a_request_that_can_never_be_answered_is_a_dead_letter(
+    world: World, told: dict[str, object], reason: str
+) -> None:
+    sound = LateReadings(
+        0, 5, T0 + 5 * HOUR, SETTINGS.windows.long, False, np.array([T0]),
+        np.array(["load:1"], object),
+    )  # fmt: skip
+    request = late_record(LATE, replace(sound, **told), T0 + 5 * HOUR)
+    world.send([replace(request, partition=0)])
+    five_hours_late(world)
+    world.record()
+    assert world.rebuild() == 1
+    assert world.rebuild() == 1
+    (letter,) = (decode_dead_letter(record.value) for record in world.all(DEAD))
+    assert reason in letter.detail
 
 
 def test_the_relay_refuses_what_is_not_for_windows(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import resource
 import time
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+import structlog
 
 from records.log import LogRecord, Partition
 from records.view import VIEW_TYPE
@@ -124,3 +126,4 @@ def portion_of(portion: tuple[str, range]) -> tuple[str, Ledger, float]:
 def quiet() -> None:
     """Say nothing of numbers at the edge of what a float holds: that is what this is about."""
     warnings.simplefilter("ignore", RuntimeWarning)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))

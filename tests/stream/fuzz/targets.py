@@ -29,6 +29,7 @@ from tests.stream.fuzz.raw_targets import (
     tick_sound,
 )
 from tests.stream.fuzz.recorded_targets import RECORDED
+from tests.stream.fuzz.request_targets import REQUESTS
 from tests.stream.fuzz.target import Target
 from tests.stream.fuzz.window_targets import (
     account_joined,
@@ -54,5 +55,6 @@ TARGETS: Mapping[str, Target] = {
         Target("joined window", joined_sound, account_joined, window_columns),
         Target("state", state_sound, account_state, json=False),
         *RECORDED,
+        *REQUESTS,
     )
 }
