@@ -17,6 +17,7 @@ import numpy as np
 from records.alarm import AlarmKind
 from records.log import LogRecord, Outgoing, Partition
 from records.meter import MeterDocument, MeterSeries, meter_record
+from records.meter_approval import Decision, MeterApproval, approval_record
 from records.operator_act import ActKind, OperatorAct, act_record
 from records.quality import Quality
 from records.scada import ScadaFrame, frame_record
@@ -60,7 +61,7 @@ class Era:
 
 
 def grid_logs(seed: int, era: Era, readings: Sequence[dict[int, tuple[float, float]]]) -> RawLogs:
-    """Frames and meter documents of each area, and acts of operators, with their ticks.
+    """Frames, meter documents and decisions of each area, acts of operators, and their ticks.
 
     Parameters
     ----------
@@ -74,7 +75,8 @@ def grid_logs(seed: int, era: Era, readings: Sequence[dict[int, tuple[float, flo
     for area, truth in enumerate(readings):
         sent = [*_frames(rng, era, area, truth), *ticks(FRAMES, area, era)]
         logs[Partition(FRAMES, area)] = appended(FRAMES, area, era, sent)
-        sent = [*_documents(rng, era, area), *ticks(METERS, area, era)]
+        decided = _decisions(random.Random(f"{seed} {area}"), era, area)
+        sent = [*_documents(rng, era, area), *decided, *ticks(METERS, area, era)]
         logs[Partition(METERS, area)] = appended(METERS, area, era, sent)
     sent = [*_acts(rng, era), *ticks(ACTS, 0, era)]
     logs[Partition(ACTS, 0)] = appended(ACTS, 0, era, sent)
@@ -192,9 +194,12 @@ def _as_json(frame: ScadaFrame) -> Outgoing:
     return replace(sent, value=msgspec.json.encode(told), headers=headers)
 
 
+_METERS_OF = (("meter:2",), ("meter:3", "meter:4"))
+
+
 def _documents(rng: random.Random, era: Era, area: int) -> Iterator[Sent]:
     """Documents of two windows in successive settlement runs and revisions."""
-    meters = ("meter:2",) if area == 0 else ("meter:3", "meter:4")
+    meters = _METERS_OF[area]
     for at in range(0, era.length, 120):
         for run in (0, 1, 2):
             for revision in (1, 2) if rng.random() < 0.3 else (1,):
@@ -221,6 +226,22 @@ def _series(rng: random.Random, meter: str, start: int) -> MeterSeries:
     withdrawn = rng.random() < 0.1
     energy = None if withdrawn else rng.choice([50.0, 60.0]) / 30
     return MeterSeries(meter, [start], [energy], withdrawn_reading=[withdrawn])
+
+
+def _decisions(rng: random.Random, era: Era, area: int) -> Iterator[Sent]:
+    """What people decided about estimates of what is missing: some of them of others than stand."""
+    for _ in range(rng.randrange(5)):
+        at = rng.uniform(era.length - 30, era.length + 250)
+        approval = MeterApproval(
+            area, rng.choice(_METERS_OF[area]), [era.at(rng.randrange(0, era.length, 120))],
+            [rng.choice([1, 1, 2])], rng.choice(list(Decision)), "anna", era.at(at),
+        )  # fmt: skip
+        sent = approval_record(METERS, approval)
+        if rng.random() < 0.1:
+            sent = mangled(rng, sent)
+        yield at, sent
+        if rng.random() < 0.3:
+            yield at + 7, sent
 
 
 def _acts(rng: random.Random, era: Era) -> Iterator[Sent]:
