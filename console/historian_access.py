@@ -21,6 +21,7 @@ __all__ = [
     "history_reader",
     "open_historian",
     "open_keeper",
+    "open_recorded",
 ]
 
 
@@ -69,6 +70,24 @@ def open_historian(settings: Settings) -> Iterator[HistoryReader]:
         yield reader
     finally:
         reader.close()
+
+
+@contextmanager
+def open_recorded(settings: Settings) -> Iterator[HistoryReader]:
+    """Open the historian for reading, and close it at the end.
+
+    Raises
+    ------
+    BadInputError
+        When there is none.
+    """
+    if not historian_kept(settings):
+        raise BadInputError(
+            f"{settings.directory / 'historian'} is not there: no run has recorded anything in "
+            "it, and HISTORIAN_URL names no server that has"
+        )
+    with open_historian(settings) as reader:
+        yield reader
 
 
 def open_keeper(settings: Settings) -> HistoryKeeper:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from console.errors import BadInputError
-from console.historian_access import historian_kept, open_historian
+from console.historian_access import historian_kept, open_historian, open_recorded
 from console.json_file import check_json_target, write_json
 from console.lineage.find_run import find_run
 from console.lineage.forecast_lineage import forecast_tree, print_forecast
@@ -18,9 +17,8 @@ from console.lineage.point_lineage import point_tree, print_point
 from console.lineage.window_lineage import print_window, window_tree
 from console.options import Config, Directory, JsonFile, Namespace
 from console.replays.replay_period import duration, moment
-from console.settings import Settings, load_settings
+from console.settings import load_settings
 from records.time import MINUTE
-from storage.history_reader import HistoryReader
 
 __all__ = ["app"]
 
@@ -47,7 +45,8 @@ def forecast(
     """Tell what a forecast came from: raw offsets, features, training, models, programs."""
     check_json_target(json_file)
     settings = load_settings(config, namespace=namespace, directory=directory)
-    with _historian(settings, required=False) as historian:
+    kept = open_historian(settings) if historian_kept(settings) else nullcontext()
+    with kept as historian:
         found, where = find_run(settings, historian, run)
         tree = forecast_tree(found, where, series, historian)
     if json_file is not None:
@@ -73,8 +72,7 @@ def point(
     start, end = moment("--from", since) or 0, moment("--to", until) or 0
     if end <= start:
         raise BadInputError(f"--to {until} is not after --from {since}")
-    with _historian(settings) as historian:
-        assert historian is not None
+    with open_recorded(settings) as historian:
         tree = point_tree(settings, historian, name, start, end)
     if json_file is not None:
         write_json(json_file, tree)
@@ -97,22 +95,8 @@ def window(
     check_json_target(json_file)
     settings = load_settings(config, namespace=namespace, directory=directory)
     at, lasting = moment("START", start) or 0, duration("--length", length) or 5 * MINUTE
-    with _historian(settings) as historian:
-        assert historian is not None
+    with open_recorded(settings) as historian:
         tree = window_tree(settings, historian, name, at, lasting)
     if json_file is not None:
         write_json(json_file, tree)
     print_window(Console(highlight=False), tree)
-
-
-@contextmanager
-def _historian(settings: Settings, *, required: bool = True) -> Iterator[HistoryReader | None]:
-    if historian_kept(settings):
-        with open_historian(settings) as historian:
-            yield historian
-    elif required:
-        raise BadInputError(
-            f"{settings.directory / 'historian'} is not there: no run has recorded anything in it"
-        )
-    else:
-        yield None

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from console.errors import BadInputError
-from console.historian_access import historian_kept, open_historian
+from console.historian_access import open_recorded
 from console.json_file import write_json
 from console.log_access import open_writer
 from console.options import Config, Directory, JsonFile, Namespace
@@ -124,14 +124,8 @@ def reject(
 def _estimates(
     settings: Settings, meter: str, since: str | None, until: str | None, known: int
 ) -> pa.Table:
-    if not historian_kept(settings):
-        place = settings.directory / "historian"
-        raise BadInputError(
-            f"{place} is not there: no run has recorded anything in it, and HISTORIAN_URL names "
-            "no server that has"
-        )
     start, end = moment("--from", since) or 0, moment("--to", until) or _FOREVER
-    with open_historian(settings) as historian:
+    with open_recorded(settings) as historian:
         return historian.sql_within(
             HistoryClass.METER_ESTIMATES, start, end, _QUERY, [meter, start, end, known]
         )
