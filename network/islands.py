@@ -7,7 +7,7 @@ from scipy.sparse.csgraph import connected_components
 from network.arrays import Bools, Ints
 from network.model import BusKind, Network
 
-__all__ = ["islands", "reference_buses"]
+__all__ = ["fed_buses", "islands", "reference_buses"]
 
 
 def islands(network: Network, *, without: Bools | None = None) -> Ints:
@@ -38,6 +38,14 @@ def islands(network: Network, *, without: Bools | None = None) -> Ints:
     _, first, inverse = np.unique(label[~out], return_index=True, return_inverse=True)
     label[~out] = np.argsort(np.argsort(first))[inverse]
     return label.astype(np.int64)
+
+
+def fed_buses(network: Network) -> Bools:
+    """Tell which buses are in an island with a slack bus, ``(n_bus,)``."""
+    island = islands(network)
+    slack = network.buses.kind == BusKind.SLACK
+    fed: Bools = (island >= 0) & np.isin(island, island[slack])
+    return fed
 
 
 def reference_buses(network: Network, island: Ints) -> Ints:

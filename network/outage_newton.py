@@ -19,7 +19,7 @@ import scipy.sparse.linalg as sla
 
 from network.admittance import admittance
 from network.arrays import Bools, Complexes, Floats, Ints
-from network.islands import islands
+from network.islands import fed_buses
 from network.jacobian_pattern import JacobianPattern
 from network.model import BusKind, Network
 
@@ -86,9 +86,8 @@ class OutageNewton:
         self.network = network
         self.tolerance = tolerance
         self._y = admittance(network)
-        kind, island = network.buses.kind, islands(network)
+        kind, fed = network.buses.kind, fed_buses(network)
         slack = kind == BusKind.SLACK
-        fed = (island >= 0) & np.isin(island, island[slack])
         self._held = slack | (kind == BusKind.PV)
         self._v = np.where(fed, v, 0)
         self._s_bus: Complexes = self._v * np.conj(self._y.bus @ self._v)

@@ -11,7 +11,7 @@ import numpy as np
 from network.admittance import admittance
 from network.arrays import Bools, Complexes, Floats, Ints
 from network.errors import NotConverged
-from network.islands import islands
+from network.islands import fed_buses
 from network.model import BusKind, Network
 from network.outages import Outage, lost_branches
 from network.power_flow import PowerFlow, PowerFlowSolution
@@ -44,9 +44,7 @@ class OutagePowerFlow:
         base = network.base_mva
         self.s_bus_mva: Complexes = v * np.conj(admittance(network).bus @ v) * base
         self.unit_mw = unit_outputs(network, self.s_bus_mva.real)
-        island = islands(network)
-        slack = network.buses.kind == BusKind.SLACK
-        self.fed: Bools = (island >= 0) & np.isin(island, island[slack])
+        self.fed = fed_buses(network)
 
     def is_fed(self, outage: Outage) -> bool:
         """Whether all that an outage takes is in islands that a slack bus feeds."""
@@ -90,11 +88,8 @@ class OutagePowerFlow:
         q = self.s_bus_mva.imag[bus] - np.bincount(group, given)[group]
         return p + 1j * np.where(freed, -drawn, q), freed
 
-    def after(self, outage: Outage) -> PowerFlowSolution | None:
-        """Solve after an outage that cuts nothing off but the buses that it takes.
-
-        None where no solution is found.
-        """
+    def changed(self, outage: Outage) -> tuple[Network, Complexes]:
+        """Return the network that an outage leaves, and its net injections, MVA."""
         network = self.network
         status = network.branches.in_service.copy()
         status[lost_branches(network, outage)] = False
@@ -106,7 +101,15 @@ class OutagePowerFlow:
         kind[bus[freed]] = BusKind.PQ
         kind[list(outage.buses)] = BusKind.OUT
         changed = replace(network, buses=replace(network.buses, kind=kind))
-        flow = PowerFlow(changed.with_branch_status(status), max_iterations=20)
+        return changed.with_branch_status(status), injection
+
+    def after(self, outage: Outage) -> PowerFlowSolution | None:
+        """Solve after an outage that cuts nothing off but the buses that it takes.
+
+        None where no solution is found.
+        """
+        changed, injection = self.changed(outage)
+        flow = PowerFlow(changed, max_iterations=20)
         try:
             return flow.solution(injection.real, injection.imag, np.abs(self._v), self._v)
         except NotConverged:

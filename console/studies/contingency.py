@@ -77,6 +77,14 @@ def contingency(
             show_default=False,
         ),
     ] = None,
+    confirm: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Outages to confirm with lightsim2grid, the worst first, where it is installed.",
+        ),
+    ] = 20,
     json_file: JsonFile = None,
 ) -> None:
     """Study the loss of every branch and every generator, on one consistent state.
@@ -100,5 +108,6 @@ def contingency(
         also=also,
         limits=StudyLimits(at_least, RatingKind(ratings.value), v_min, v_max),
         most_ac=ac,
+        n_confirm=confirm,
         json_file=json_file,
     )

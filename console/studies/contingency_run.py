@@ -31,6 +31,7 @@ from ingest.outage_list_file import read_outage_list
 from ingest.scan_file import read_scan_file
 from ingest.state_file import StateFile, read_state_file
 from network.model import Network
+from network.outage_confirmation import confirm_worst
 from network.outage_limits import StudyLimits
 from network.outage_study import FlowsAfter, study_outages
 
@@ -50,6 +51,7 @@ def run_contingency(
     also: Path | None,
     limits: StudyLimits,
     most_ac: int | None,
+    n_confirm: int,
     json_file: Path | None,
 ) -> None:
     """Study outages from files; parameters as the command takes them.
@@ -91,8 +93,9 @@ def run_contingency(
                 progress=progress,
             )
             seconds = time.perf_counter() - began
+        confirmed = confirm_worst(study, known.v, limits, n_confirm) if n_confirm else None
         table = outage_table(study)
-        summary = outage_json(study, known.unobserved, seconds)
+        summary = outage_json(study, known.unobserved, confirmed, seconds)
         pq.write_table(table, stack.enter_context(replacing(out)))
         if voltages is not None:
             pq.write_table(excursion_table(study), stack.enter_context(replacing(voltages)))
@@ -146,3 +149,11 @@ def _print(console: Console, worst: list[dict[str, object]], summary: dict[str, 
         f"{summary['voltages']} voltages outside the band, {len(islanding)} outages split the "
         f"network, {summary['solved_in_ac']} solved in AC, {summary['seconds']} s"
     )
+    confirmed = summary["confirmed"]
+    if isinstance(confirmed, dict):
+        n = len(confirmed["outages"])
+        tell(
+            f"{confirmed['by']} solved the {n} worst as well: loadings within "
+            f"{confirmed['loading_percent']:.3f} points, voltages within "
+            f"{confirmed['voltage_pu']:.6f} pu"
+        )

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from network.outage_confirmation import Confirmation
 from network.outage_study import FlowsAfter, OutageStudy
 
 __all__ = [
@@ -99,7 +100,10 @@ def flow_batch(branch_ids: pa.Array, flows: FlowsAfter) -> pa.RecordBatch:
 
 
 def outage_json(
-    study: OutageStudy, unobserved: tuple[str, ...], seconds: float
+    study: OutageStudy,
+    unobserved: tuple[str, ...],
+    confirmed: Confirmation | None,
+    seconds: float,
 ) -> dict[str, object]:
     """Make the summary."""
     failed = np.flatnonzero(study.not_converged).tolist()
@@ -109,6 +113,7 @@ def outage_json(
         "voltages": len(study.excursions),
         "solved_in_ac": int(study.in_ac.sum()),
         "not_converged": [study.outages[place].name for place in failed],
+        "confirmed": None if confirmed is None else _confirmed(confirmed),
         "islanding": [
             {"id": islanding.contingency, "buses": list(islanding.buses)}
             for islanding in study.islanding
@@ -116,7 +121,7 @@ def outage_json(
         "unrated": list(study.unrated),
         "findings": [
             {"component": component, "ids": list(ids), "message": message}
-            for component, ids, message in _findings(study, unobserved)
+            for component, ids, message in _findings(study, unobserved, confirmed)
             if ids
         ],
         "seconds": round(seconds, 6),
@@ -133,14 +138,26 @@ def _kinds(study: OutageStudy, outage: npt.NDArray[np.int64]) -> pa.Array:
     return kinds.take(pa.array(outage))
 
 
+def _confirmed(confirmed: Confirmation) -> dict[str, object]:
+    return {
+        "by": confirmed.program,
+        "outages": list(confirmed.outages),
+        "loading_percent": round(confirmed.loading_percent, 6),
+        "voltage_pu": round(confirmed.voltage_pu, 9),
+        "disagree": list(confirmed.disagree),
+    }
+
+
 def _findings(
-    study: OutageStudy, unobserved: tuple[str, ...]
+    study: OutageStudy, unobserved: tuple[str, ...], confirmed: Confirmation | None
 ) -> tuple[tuple[str, tuple[str, ...], str], ...]:
     slack = "at the slack bus, which takes up what is missing: not studied"
+    disagree = () if confirmed is None else confirmed.disagree
     return (
         ("branch", study.unrated, "no rating in the case: their loading cannot be told"),
         ("branch", study.overloaded_before, "overloaded before any outage"),
         ("bus", study.excursions_before, "outside the band of voltages before any outage"),
         ("outage", study.at_slack, slack),
+        ("outage", disagree, "lightsim2grid finds other limits exceeded: look at those first"),
         ("bus", unobserved, "not determined by measurements: results near them may be wrong"),
     )

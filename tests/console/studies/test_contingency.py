@@ -194,6 +194,22 @@ def test_all_outages_are_solved_and_voltages_told_in_a_table(
     assert before["component"] == "bus" and "8" in before["ids"]
 
 
+def test_the_worst_are_confirmed_by_another_program_where_it_is_installed(
+    gridcast: Any, scan_of: Any, rated14: Network
+) -> None:
+    scan = scan_of(rated14)
+    ended = study(gridcast, scan, "--confirm", "5")
+    if importlib.util.find_spec("lightsim2grid") is None:
+        assert summary()["confirmed"] is None
+        return
+    told = summary()["confirmed"]
+    assert told["by"].startswith("lightsim2grid ") and told["disagree"] == []
+    assert len(told["outages"]) == 5 and told["loading_percent"] < 0.01
+    assert "solved the 5 worst as well" in ended.out
+    study(gridcast, scan, "--confirm", "0")
+    assert summary()["confirmed"] is None
+
+
 def test_currents_are_told_and_can_be_what_ratings_limit(
     gridcast: Any, scan_of: Any, rated14: Network
 ) -> None:
