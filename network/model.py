@@ -1,4 +1,4 @@
-"""The grid as tables of arrays: buses, branches, generators, loads.
+"""The grid as tables of arrays: buses, branches, generators, loads, breakers.
 
 Every table is a frozen set of columns of one length. Elements are named by the
 string ids of their case; inside the tables buses are referred to by row.
@@ -17,7 +17,7 @@ import numpy as np
 from network.arrays import Bools, Complexes, Floats, Ints, Strings
 from network.errors import BadCase
 
-__all__ = ["Branches", "BusKind", "Buses", "Generators", "Loads", "Network"]
+__all__ = ["Branches", "Breakers", "BusKind", "Buses", "Generators", "Loads", "Network"]
 
 
 class BusKind(IntEnum):
@@ -162,6 +162,34 @@ class Loads(_Table):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Breakers(_Table):
+    """Breakers between two buses, such as couplers: a closed one makes one bus of two.
+
+    Those at the ends of a branch have no row: it is out of service when one of them is open.
+
+    Attributes
+    ----------
+    id : (n_breaker,) str
+        Names, unique.
+    from_bus, to_bus : (n_breaker,) int
+        Rows of the bus table.
+    closed : (n_breaker,) bool
+        In the case.
+    """
+
+    id: Strings
+    from_bus: Ints
+    to_bus: Ints
+    closed: Bools
+
+    @classmethod
+    def none(cls) -> "Breakers":
+        """No breakers."""
+        rows = np.zeros(0, np.int64)
+        return cls(np.zeros(0, np.str_), rows, rows, np.zeros(0, np.bool_))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Network:
     """One version of the grid, immutable; a change of topology makes another.
 
@@ -174,6 +202,9 @@ class Network:
         The tables.
     bus_alias : mapping of str to str
         Names of buses that were fused into another, and the name that stands for them.
+    breakers
+        Breakers between two buses. Numerics know of none: `network.switching.switched` gives
+        them the network as the breakers stand.
     """
 
     name: str
@@ -183,6 +214,7 @@ class Network:
     generators: Generators
     loads: Loads
     bus_alias: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    breakers: Breakers = field(default_factory=Breakers.none)
 
     @property
     def n_bus(self) -> int:

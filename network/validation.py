@@ -8,6 +8,7 @@ import numpy as np
 from network.arrays import Bools, Ints, Strings
 from network.islands import islands
 from network.model import BusKind, Network
+from network.switching import switched
 
 __all__ = ["NetworkFinding", "validate"]
 
@@ -19,7 +20,7 @@ class NetworkFinding:
     Attributes
     ----------
     component : str
-        The table: ``bus``, ``branch``, ``generator``, ``load`` or ``network``.
+        The table: ``bus``, ``branch``, ``generator``, ``load``, ``breaker`` or ``network``.
     field : str
         The column.
     ids : tuple of str
@@ -72,6 +73,7 @@ def _identity(network: Network) -> Iterator[NetworkFinding]:
         "branch": network.branches.id,
         "generator": network.generators.id,
         "load": network.loads.id,
+        "breaker": network.breakers.id,
     }
     for component, ids in tables.items():
         names, count = np.unique(ids, return_counts=True)
@@ -89,6 +91,13 @@ def _references(network: Network) -> Iterator[NetworkFinding]:
     yield from _found("branch", "to_bus", branches.id, outside(branches.to_bus), message)
     yield from _found("generator", "bus", units.id, outside(units.bus), message)
     yield from _found("load", "bus", loads.id, outside(loads.bus), message)
+    breakers = network.breakers
+    for column in ("from_bus", "to_bus"):
+        rows = getattr(breakers, column)
+        yield from _found("breaker", column, breakers.id, outside(rows), message)
+    same = breakers.from_bus == breakers.to_bus
+    message = "both sides are the same bus"
+    yield from _found("breaker", "to_bus", breakers.id, same, message, fatal=False)
 
 
 def _buses(network: Network) -> Iterator[NetworkFinding]:
@@ -138,9 +147,11 @@ def _generators(network: Network) -> Iterator[NetworkFinding]:
 
 def _islands(network: Network) -> Iterator[NetworkFinding]:
     branches = network.branches
-    ends = (branches.from_bus, branches.to_bus)
+    breakers = network.breakers
+    ends = (branches.from_bus, branches.to_bus, breakers.from_bus, breakers.to_bus)
     if any(np.any((end < 0) | (end >= network.n_bus)) for end in ends):
         return
+    network = switched(network).network
     island = islands(network)
     slack = network.buses.kind == BusKind.SLACK
     if not np.any(slack):

@@ -8,6 +8,7 @@ from console.errors import BadInputError
 from ingest.network_files import read_case
 from network.errors import BadCase
 from network.model import Network
+from network.switching import switched
 from network.validation import NetworkFinding, validate
 
 __all__ = ["open_case"]
@@ -16,7 +17,7 @@ _SHOWN = 5
 
 
 def open_case(path: str) -> Network:
-    """Read a case and check it.
+    """Read a case and check it; its breakers stand as the case has them.
 
     Raises
     ------
@@ -34,7 +35,7 @@ def open_case(path: str) -> Network:
     flaws = [finding for finding in validate(network) if finding.fatal]
     if flaws:
         raise BadInputError("\n".join(f"--network {path}: {_told(flaw)}" for flaw in flaws))
-    return network
+    return switched(network).network
 
 
 def _told(flaw: NetworkFinding) -> str:

@@ -19,11 +19,11 @@ def state_table(network: Network, estimate: StateEstimate, errors: StandardError
 
     Standard errors are null where the state was not observed.
     """
-    alias = network.bus_alias
-    row = np.concatenate([np.arange(network.n_bus), network.bus_rows(alias)])
+    names = list(dict.fromkeys([*network.buses.id.tolist(), *network.bus_alias]))
+    row = network.bus_rows(names)
     return pa.table(
         {
-            "bus_id": pa.array([*network.buses.id.tolist(), *alias], pa.string()),
+            "bus_id": pa.array(names, pa.string()),
             "v_pu": _numbers(np.abs(estimate.v)[row]),
             "angle_deg": _numbers(np.angle(estimate.v, deg=True)[row]),
             "v_se_pu": _numbers(errors.v_pu[row]),

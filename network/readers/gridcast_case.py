@@ -1,7 +1,8 @@
 """gridcast's own network format: named columns, from and to TOML text or column tables.
 
 A document has ``format = "gridcast.network.v1"``, ``name``, ``base_mva``, and the tables
-``buses``, ``branches``, ``generators`` and ``loads``, each a set of columns of one length.
+``buses``, ``branches``, ``generators``, ``loads`` and, where there are any, ``breakers`` between
+two buses, each a set of columns of one length.
 The columns are those of :mod:`network.model`, except that buses are referred to by their
 id and ``kind`` is a word (``pq``, ``pv``, ``slack``, ``out``). Columns with a natural
 default may be left out. In Parquet each table is a file of its own beside
@@ -19,7 +20,7 @@ import numpy as np
 
 from network.arrays import Floats, Ints, Strings
 from network.errors import BadCase
-from network.model import Branches, Buses, BusKind, Generators, Loads, Network
+from network.model import Branches, Breakers, Buses, BusKind, Generators, Loads, Network
 
 __all__ = [
     "FORMAT",
@@ -68,6 +69,7 @@ TABLES: dict[str, dict[str, object]] = {
         "p_max_mw": math.nan,
     },
     "loads": {"id": None, "bus": None, "p_mw": 0.0, "q_mvar": 0.0, "in_service": True},
+    "breakers": {"id": None, "from_bus": None, "to_bus": None, "closed": True},
 }
 """Columns of each table and their defaults; ``None`` where one must be given."""
 
@@ -76,16 +78,19 @@ _ROWS = {
     "branches": Branches,
     "generators": Generators,
     "loads": Loads,
+    "breakers": Breakers,
 }
 _BUS_COLUMNS = frozenset({"bus", "from_bus", "to_bus"})
 
 
 def network_columns(network: Network) -> dict[str, dict[str, list[Any]]]:
-    """Return the tables of a network as lists, ready to be written."""
+    """Return the tables of a network as lists, ready to be written; no table without breakers."""
     names = network.buses.id
     columns: dict[str, dict[str, list[Any]]] = {}
     for table in _ROWS:
         rows = getattr(network, table)
+        if table == "breakers" and not len(rows):
+            continue
         columns[table] = {}
         for column in TABLES[table]:
             values = getattr(rows, column)
@@ -221,7 +226,7 @@ def _column(
         if text:
             strings: Strings = np.array([str(value) for value in values], dtype=np.str_)
             return strings
-        if column == "in_service":
+        if column in ("in_service", "closed"):
             return np.array(values, dtype=np.bool_)
         floats: Floats = np.array(
             [math.nan if value is None else value for value in values], dtype=np.float64

@@ -15,7 +15,7 @@ import numpy as np
 
 from network.arrays import Bools, Floats, Ints, Strings
 from network.errors import BadCase
-from network.model import Branches, Buses, BusKind, Generators, Loads, Network
+from network.model import Branches, Breakers, Buses, BusKind, Generators, Loads, Network
 
 __all__ = ["network_from_pandapower", "network_from_pandapower_json", "published_pandapower_case"]
 
@@ -61,7 +61,8 @@ def network_from_pandapower(net: Any, name: str = "") -> Network:
     """Make a network from a pandapower net.
 
     Branches out of service stay in the table. A branch with an open switch at either end
-    counts as out of service: the charging of a line open at one end is left out.
+    counts as out of service: the charging of a line open at one end is left out. Buses that
+    closed switches join are one for good; open switches between buses become breakers.
 
     Parameters
     ----------
@@ -110,6 +111,7 @@ def network_from_pandapower(net: Any, name: str = "") -> Network:
         generators=generators,
         loads=_loads(net, row_of),
         bus_alias=MappingProxyType(alias),
+        breakers=_breakers(net, row_of),
     )
 
 
@@ -276,6 +278,20 @@ def _loads(net: Any, row_of: dict[int, int]) -> Loads:
         p_mw=_column(frame, "p_mw", 0.0) * scale,
         q_mvar=_column(frame, "q_mvar", 0.0) * scale,
         in_service=_in_service(net, "load"),
+    )
+
+
+def _breakers(net: Any, row_of: dict[int, int]) -> Breakers:
+    """Open switches between two buses that nothing else joins."""
+    between = net.switch[(net.switch["et"] == "b") & ~net.switch["closed"].astype(bool)]
+    ends = [
+        np.array([row_of[int(bus)] for bus in between[side]], dtype=np.int64)
+        for side in ("bus", "element")
+    ]
+    apart = ends[0] != ends[1]
+    names = _named("switch", between)
+    return Breakers(
+        names[apart], ends[0][apart], ends[1][apart], np.zeros(int(apart.sum()), np.bool_)
     )
 
 
