@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from console.errors import BadInputError
@@ -32,6 +40,8 @@ __all__ = [
     "MetricsSettings",
     "ScadaSettings",
     "Settings",
+    "SwitchingSettings",
+    "TwinInputSettings",
     "load_settings",
     "nanoseconds",
 ]
@@ -64,6 +74,24 @@ class ScadaSettings(_Section):
     hot_retention: Duration = timedelta(hours=2)
     """How long windows stay in memory, where a late reading corrects them at once; later ones
     are made again from the historian."""
+
+
+class SwitchingSettings(_Section):
+    """A branch that opens or closes."""
+
+    branch: str
+    """Its id."""
+    at: AwareDatetime
+    """When, at a multiple of five minutes."""
+    closed: bool = False
+
+
+class TwinInputSettings(_Section):
+    """What happens on the network twin."""
+
+    breaker_status: bool = False
+    """Telemeter whether branches are closed; where any is switched it is done anyway."""
+    switchings: tuple[SwitchingSettings, ...] = ()
 
 
 class ForecastSettings(_Section):
@@ -193,6 +221,7 @@ class Settings(_Section):
     scada: ScadaSettings = ScadaSettings()
     forecast: ForecastSettings = ForecastSettings()
     alarms: AlarmsSettings = AlarmsSettings()
+    twin: TwinInputSettings = TwinInputSettings()
     deadline: DeadlineSettings = DeadlineSettings()
     checkpoint: CheckpointSettings = CheckpointSettings()
     kafka: KafkaSettings = KafkaSettings()

@@ -100,7 +100,9 @@ def _moved(network: Network, bus: Ints) -> Network:
         for name, target in network.bus_alias.items()
     }
     alias |= {names[row]: names[bus[row]] for row in np.flatnonzero(gone).tolist()}
-    gs, bs = (np.bincount(bus, shunt, network.n_bus) for shunt in (buses.gs_mw, buses.bs_mvar))
+    gs, bs = np.zeros(network.n_bus), np.zeros(network.n_bus)
+    np.add.at(gs, bus, buses.gs_mw)
+    np.add.at(bs, bus, buses.bs_mvar)
     return replace(
         network,
         buses=replace(

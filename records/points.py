@@ -27,6 +27,8 @@ class ElementKind(StrEnum):
     BRANCH = "branch"
     LOAD = "load"
     GENERATOR = "gen"
+    BREAKER = "breaker"
+    """Between two buses, such as a coupler; those of a branch are points of the branch."""
 
 
 class Quantity(StrEnum):
@@ -35,6 +37,8 @@ class Quantity(StrEnum):
     VOLTAGE = "v_kv"
     ACTIVE = "p_mw"
     REACTIVE = "q_mvar"
+    STATUS = "closed"
+    """Of a breaker: 1 closed, 0 open; anything else says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,8 @@ class Point:
     area
         Area (partition) whose gateway sends it.
     kind, element, end
-        What it is attached to; `end` is ``"from"`` or ``"to"`` for branches, else empty.
+        What it is attached to; `end` is ``"from"`` or ``"to"`` for branches, else empty. A status
+        of a branch may have no end: it stands for both.
     quantity
         What is measured. Loads count withdrawal positive, generators injection positive,
         branch flows positive into the branch at `end`.

@@ -37,7 +37,9 @@ class NetworkState(msgspec.Struct, frozen=True):
     Columns are little-endian float64 bytes in the order of the network's own tables: voltages
     per bus (pu, degrees), flows per branch (MW and MVAr into the branch at each end). NaN
     where nothing is known. `losses_mw` is per area; `valid` is False when no estimate could
-    be made, with the reason.
+    be made, with the reason. `topology_since` (ns UTC, 0 for the case itself) says since when the
+    topology it rests on has been in force, and `switched` names what is not as in the case, such as
+    ``"branch:7"``, and whether it is closed.
     """
 
     time: int
@@ -56,6 +58,8 @@ class NetworkState(msgspec.Struct, frozen=True):
     removed: list[Removal]
     n_measured: int
     n_pseudo: int
+    topology_since: int = 0
+    switched: dict[str, bool] = {}
 
 
 _DECODER = msgspec.msgpack.Decoder(NetworkState)

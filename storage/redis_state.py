@@ -36,6 +36,8 @@ class StateSummary(msgspec.Struct, frozen=True):
     removed: list[Removal]
     n_measured: int
     n_pseudo: int
+    topology_since: int = 0
+    switched: dict[str, bool] = {}
 
 
 class Heartbeat(msgspec.Struct, frozen=True):

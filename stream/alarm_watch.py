@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from network.alarm_rules import Ladder, lead_time_class, priority
+from network.alarm_rules import Ladder, Step, lead_time_class, priority
 from records.alarm import Alarm, AlarmEvidence, AlarmKind, LeadTime
 from records.snapshot import Tree
 
@@ -42,12 +42,15 @@ class Levels:
         In the unit of the quantity; NaN where there is none to tell.
     noise
         What noise alone can make of the level.
+    ladder
+        On which ladder each stands now, where that is not the one it was given.
     """
 
     level: npt.NDArray[np.float64]
     value: npt.NDArray[np.float64]
     limit: npt.NDArray[np.float64]
     noise: npt.NDArray[np.float64] | None = None
+    ladder: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(slots=True)
@@ -99,9 +102,8 @@ class Watch:
         self._kind = kind
         self._ladders = tuple(ladders)
         self._lead_time = lead_time
-        which = np.array([row.ladder for row in rows], np.int64)
-        self._first = np.array([self._ladders[row.ladder].steps[0].level for row in rows])
-        self._on = [np.flatnonzero(which == number) for number in range(len(self._ladders))]
+        self._given = np.array([row.ladder for row in rows], np.int64)
+        self._begins = np.array([ladder.steps[0].level for ladder in self._ladders])
 
     def initial(self) -> WatchState:
         """Nothing is beyond its limit."""
@@ -122,10 +124,12 @@ class Watch:
             Asked for the rows that are raised or change their severity.
         """
         noise = np.zeros(len(self.rows)) if levels.noise is None else levels.noise
-        if not state.active and not (levels.level - noise >= self._first).any():
+        which = self._given if levels.ladder is None else levels.ladder
+        if not state.active and not (levels.level - noise >= self._begins[which]).any():
             return []
         step = state.step.copy()
-        for rows, ladder in zip(self._on, self._ladders, strict=True):
+        for number, ladder in enumerate(self._ladders):
+            rows = np.flatnonzero(which == number)
             if len(rows):
                 step[rows] = ladder.climb(step[rows], levels.level[rows], noise[rows])
         changed = []
@@ -134,7 +138,8 @@ class Watch:
             if step[row] == 0 and before is not None:
                 changed.append(_cleared(before, time_ns, float(levels.value[row])))
             elif step[row]:
-                alarm = self._alarm(row, int(step[row]), time_ns, levels, before, evidence(row))
+                entry = self._ladders[which[row]].steps[int(step[row]) - 1]
+                alarm = self._alarm(row, entry, time_ns, levels, before, evidence(row))
                 state.active[row] = alarm
                 changed.append(alarm)
         state.step = step
@@ -143,14 +148,13 @@ class Watch:
     def _alarm(
         self,
         row: int,
-        step: int,
+        entry: Step,
         time_ns: int,
         levels: Levels,
         before: Alarm | None,
         evidence: AlarmEvidence,
     ) -> Alarm:
         watched = self.rows[row]
-        entry = self._ladders[watched.ladder].steps[step - 1]
         lead = self._lead_time
         if lead is None:
             lead = LeadTime.OPERATIONAL

@@ -33,6 +33,7 @@ from stream.alarm_book import AlarmBook, BookState
 from stream.alarm_groups import AlarmGroups
 from stream.alarm_watch import WatchState, dump_alarms, load_alarms
 from stream.join import Cut, CutJoin, JoinState, Share
+from stream.network_versions import NetworkVersions
 from stream.stage import Outcome, Scope
 from stream.state_limits import OutageLimits, StateLimits
 from stream.telemetry_limits import TelemetryLimits
@@ -147,6 +148,7 @@ class AlarmStage:
         self._telemetry = {
             area: TelemetryLimits(network, register, area, rules) for area in register.areas
         }
+        self._versions = NetworkVersions(network)
         self._limits = StateLimits(network, rules)
         self._outages = OutageLimits(network, rules)
         self._book = AlarmBook(AlarmGroups(network))
@@ -270,13 +272,14 @@ class AlarmStage:
         return self._book.settle(state.book, cut.time, changes=due, rejected=rejected, acts=acts)
 
     def _estimated(self, state: AlarmState, estimate: NetworkState) -> list[Alarm]:
-        loadings = self._limits.loadings(estimate)
+        network = self._versions.of(estimate)
+        loadings = self._limits.loadings(estimate, network)
         changes = self._limits.loading.take(state.loading, estimate.time, loadings)
         voltages = self._limits.voltages(estimate)
         changes += self._limits.voltage.take(state.voltage, estimate.time, voltages)
         number = estimate.time // self._settings.cadence
         if number % self._settings.screen_every == 0:
-            changes += self._outages.take(state.contingency, estimate, loadings.level)
+            changes += self._outages.take(state.contingency, estimate, network, loadings.level)
         return changes
 
     def dump(self, state: AlarmState) -> Tree:

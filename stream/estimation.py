@@ -2,7 +2,8 @@
 
 At every multiple of `cadence` the last view of each area at or before it is estimated, warm
 from the state before. A state is published for every such time, even where none could be made:
-then it is not valid and says why.
+then it is not valid and says why. A breaker that telemetry shows to have changed starts a new
+version of the topology at the time it did, and the next estimate rests on that.
 """
 
 from __future__ import annotations
@@ -16,27 +17,29 @@ import numpy.typing as npt
 
 from network.errors import NetworkError
 from network.estimate import StateEstimate
-from network.estimator import Estimator
 from network.model import Network
+from network.topology import BreakerEvent, Element, Topology, TopologyVersion
 from records.deadletter import dead_letter_record
 from records.envelope import event_type, watermark_of
 from records.errors import Reason, RecordError
 from records.finding import Finding, findings_record
 from records.log import LogRecord, Partition
 from records.points import PointRegister
-from records.quality import NOT_BELIEVED, REPLACED
 from records.snapshot import Tree
 from records.state import NetworkState, Removal, state_record
-from records.time import MINUTE
+from records.time import DAY, MINUTE
 from records.topics import topic_name
 from records.view import VIEW_TYPE, ScadaView, decode_view
+from stream.alarm_watch import element_name
+from stream.estimators import Estimators, PreparedEstimator
 from stream.join import Cut, CutJoin, JoinState, Share
 from stream.stage import Outcome, Scope
-from stream.telemetry_map import Scan, TelemetryMap
+from stream.telemetry_map import Scan
 
 __all__ = ["EstimationSettings", "EstimationStage", "EstimationState"]
 
-_UNMEASURED = np.uint16(NOT_BELIEVED | REPLACED)
+_REMEMBERED = DAY
+"""Breaker events are kept for so long, and what stood before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,9 @@ class EstimationState:
     v
         Voltages of the last valid state, per unit; empty before the first.
     removed
-        What the last estimate rejected.
+        What the last estimate rejected, and flows of branches that are open.
+    topology
+        Breaker events up to the last estimate.
     """
 
     join: JoinState
@@ -81,6 +86,7 @@ class EstimationState:
     ahead: dict[int, list[ScadaView]]
     v: npt.NDArray[np.complex128]
     removed: frozenset[str]
+    topology: Topology
 
 
 class EstimationStage:
@@ -111,7 +117,7 @@ class EstimationStage:
     ) -> None:
         self._settings = settings or EstimationSettings()
         self._network = network
-        self._register = register
+        self._estimators = Estimators(network, register)
         self._join = CutJoin(self._settings.cadence)
         self._views = topic_name(namespace, "scada.view.v1")
         self._states = topic_name(namespace, "network.state.v1")
@@ -121,12 +127,12 @@ class EstimationStage:
         names = np.unique(network.buses.area)
         bus_area = np.searchsorted(names, network.buses.area)
         self._branch_area = bus_area[network.branches.from_bus]
-        self._prepared: tuple[tuple[int, ...], _Prepared] | None = None
 
     def initial(self, partitions: Sequence[Partition]) -> EstimationState:
         """State before the first view."""
         nothing = np.empty(0, np.complex128)
-        return EstimationState(self._join.initial(partitions), {}, {}, nothing, frozenset())
+        joined = self._join.initial(partitions)
+        return EstimationState(joined, {}, {}, nothing, frozenset(), Topology())
 
     def step(
         self, state: EstimationState, record: LogRecord
@@ -148,71 +154,59 @@ class EstimationStage:
         return state, outcomes
 
     def _at(self, state: EstimationState, cut: Cut, outcomes: list[Outcome]) -> None:
+        events: list[BreakerEvent] = []
+        statuses = self._estimators.statuses(cut.time)
         for partition, shares in cut.shares.items():
             waiting = state.ahead.setdefault(partition.number, [])
             waiting += [decode_view(share.value) for share in shares]
             due = [view for view in waiting if view.scan_time <= cut.time]
             standing = state.latest.get(partition.number)
             if standing is not None:
-                due.insert(0, standing)
+                # Not just what came last: a worker that was killed has written some again.
+                due = [view for view in due if _place(view) > _place(standing)]
+            events += statuses.events(due, state.topology)
             if due:
-                # Not just the last in the log: a worker that was killed has written some again.
                 state.latest[partition.number] = max(reversed(due), key=_place)
             state.ahead[partition.number] = [v for v in waiting if v.scan_time > cut.time]
         if not state.latest:
             return
-        prepared = self._prepare(cut.time)
-        scan = prepared.scan(state.latest, cut.time - self._settings.stale)
-        estimate, reason = self._estimated(prepared.estimator, scan, state.v)
-        told = self._told(cut.time, scan, estimate, reason, prepared.map.names)
+        case = self._estimators.case
+        if events:
+            topology = state.topology.with_events(events)
+            state.topology = topology.forget(cut.time - _REMEMBERED, case)
+        version = state.topology.at(cut.time, case)
+        prepared = self._estimators.at(cut.time, version)
+        readings = prepared.read(state.latest, cut.time - self._settings.stale)
+        scan = prepared.scan(readings)
+        estimate, reason = self._estimated(prepared, scan, state.v)
+        told = self._told(cut.time, scan, estimate, reason, prepared, version)
         if told.valid and estimate is not None:
-            state.v = estimate.v
+            state.v = estimate.v[prepared.bus]
         outcomes.append(state_record(self._states, told, cut.time))
-        rejected = {removal.point: removal for removal in told.removed}
-        findings = [
-            Finding(
+        doubts = {
+            removal.point: Finding(
                 removal.point,
                 "disputed",
                 cut.time,
                 removal.value,
                 f"about {removal.replacement:g}, what the rest of the network says",
             )
-            for point, removal in rejected.items()
-            if point not in state.removed
-        ]
-        state.removed = frozenset(rejected)
+            for removal in told.removed
+        }
+        doubts |= {
+            point: Finding(point, "loaded_though_open", cut.time, value, f"0: {branch} is open")
+            for point, (value, branch) in prepared.loaded(readings).items()
+        }
+        findings = [finding for point, finding in doubts.items() if point not in state.removed]
+        state.removed = frozenset(doubts)
         if findings:
             outcomes.append(findings_record(self._findings, 0, findings, self.name, cut.time))
 
-    def _prepare(self, time_ns: int) -> _Prepared:
-        """Return the estimator of the register in force, made anew only when that changes."""
-        tables = []
-        for area in self._register.areas:
-            try:
-                tables.append(self._register.at(area, time_ns))
-            except RecordError:
-                continue
-        key = tuple(table.valid_from for table in tables)
-        if self._prepared is None or self._prepared[0] != key:
-            points = tuple(point for table in tables for point in table.points)
-            mapped = TelemetryMap(self._network, points)
-            sizes = [len(table.points) for table in tables]
-            first = [sum(sizes[:k]) for k in range(len(sizes))]
-            prepared = _Prepared(
-                mapped,
-                Estimator(self._network, mapped.telemetry),
-                {table.area: (at, table.number) for table, at in zip(tables, first, strict=True)},
-                len(points),
-            )
-            self._prepared = key, prepared
-        return self._prepared[1]
-
     def _estimated(
-        self, estimator: Estimator, scan: Scan, v: npt.NDArray[np.complex128]
+        self, prepared: PreparedEstimator, scan: Scan, v: npt.NDArray[np.complex128]
     ) -> tuple[StateEstimate | None, str]:
         try:
-            start = v if len(v) else None
-            estimate = estimator.estimate(scan.value, sigma=scan.sigma, v0=start)
+            estimate = prepared.estimate(scan, v)
         except NetworkError as error:
             return None, str(error)
         if not estimate.converged:
@@ -227,22 +221,25 @@ class EstimationStage:
         scan: Scan,
         estimate: StateEstimate | None,
         reason: str,
-        names: tuple[str, ...],
+        prepared: PreparedEstimator,
+        version: TopologyVersion,
     ) -> NetworkState:
-        network = self._network
+        network, names = prepared.network, prepared.map.names
+        switched = {element_name(*element): closed for element, closed in version.switched}
         if estimate is None:
             buses = np.full(network.n_bus, np.nan).tobytes()
             flows = np.full(network.n_branch, np.nan).tobytes()
             return NetworkState(
                 time_ns, network.name, False, reason, 0, float("nan"),
                 buses, buses, flows, flows, flows, flows, {}, [], scan.n_measured, scan.n_pseudo,
+                version.since, switched,
             )  # fmt: skip
         known = estimate.observed & (estimate.v != 0)
         branches = network.branches
-        seen = known[branches.from_bus] & known[branches.to_bus]
+        seen = known[branches.from_bus] & known[branches.to_bus] | ~branches.in_service
         if not reason and not known[np.abs(estimate.v) > 0].all():
             reason = f"{np.count_nonzero(~known & (estimate.v != 0))} buses are not observable"
-        v = np.where(known, estimate.v, np.nan)
+        v = np.where(known, estimate.v, np.nan)[prepared.bus]
         flow_from = np.where(seen, estimate.s_from_mva, np.nan + 1j * np.nan)
         flow_to = np.where(seen, estimate.s_to_mva, np.nan + 1j * np.nan)
         return NetworkState(
@@ -258,15 +255,19 @@ class EstimationStage:
             np.ascontiguousarray(flow_from.imag).tobytes(),
             np.ascontiguousarray(flow_to.real).tobytes(),
             np.ascontiguousarray(flow_to.imag).tobytes(),
-            self._losses(estimate, seen),
+            self._losses(network, estimate, seen),
             [Removal(names[r.row], r.normalised, r.value, r.estimated) for r in estimate.removed],
             scan.n_measured,
             scan.n_pseudo,
+            version.since,
+            switched,
         )
 
-    def _losses(self, estimate: StateEstimate, seen: npt.NDArray[np.bool_]) -> dict[str, float]:
+    def _losses(
+        self, network: Network, estimate: StateEstimate, seen: npt.NDArray[np.bool_]
+    ) -> dict[str, float]:
         """Losses of the areas all of whose branches in service are observed, MW."""
-        live = self._network.branches.in_service
+        live = network.branches.in_service
         areas = np.unique(self._branch_area[live])
         loss = np.where(live, estimate.loss_mw, 0.0)
         total = np.bincount(self._branch_area, weights=loss)
@@ -282,6 +283,7 @@ class EstimationStage:
             "v_real": state.v.real.copy(),
             "v_imag": state.v.imag.copy(),
             "removed": sorted(state.removed),
+            "topology": _dump_topology(state.topology),
         }
 
     def load(self, tree: Tree) -> EstimationState:
@@ -296,33 +298,8 @@ class EstimationStage:
             ahead,
             stored["v_real"] + 1j * stored["v_imag"],
             frozenset(stored["removed"]),
+            _load_topology(stored.get("topology")),
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    """An estimator, and where the points of each area stand among all points."""
-
-    map: TelemetryMap
-    estimator: Estimator
-    place: dict[int, tuple[int, npt.NDArray[np.uint32]]]
-    n_points: int
-
-    def scan(self, views: Mapping[int, ScadaView], oldest: int) -> Scan:
-        """Combine the areas' views; one before `oldest` (ns UTC) holds nothing measured."""
-        value = np.full(self.n_points, np.nan)
-        replaced = np.ones(self.n_points, np.bool_)
-        for area, view in views.items():
-            if area not in self.place or not len(view.point):
-                continue
-            first, numbers = self.place[area]
-            at = np.searchsorted(view.point, numbers)
-            at[at == len(view.point)] = 0
-            rows = np.flatnonzero(view.point[at] == numbers)
-            value[first + rows] = view.value[at[rows]]
-            if view.scan_time >= oldest:
-                replaced[first + rows] = (view.quality[at[rows]] & _UNMEASURED) != 0
-        return self.map.scan(value, replaced)
 
 
 def _place(view: ScadaView) -> tuple[int, int]:
@@ -341,3 +318,22 @@ def _dump_view(view: ScadaView) -> Tree:
         "age_s": np.asarray(view.age_s),
         "input_offset": view.input_offset,
     }
+
+
+def _dump_topology(topology: Topology) -> Tree:
+    events: list[Tree] = [
+        [event.time, *event.element, event.end, event.closed, event.version]
+        for event in topology.events
+    ]
+    return {"events": events, "forgotten": topology.forgotten, "since": topology.since}
+
+
+def _load_topology(tree: Mapping[str, Any] | None) -> Topology:
+    """Read a topology; None in a checkpoint from before there was one."""
+    if tree is None:
+        return Topology()
+    events = [
+        BreakerEvent(time, Element(kind, name), end, closed, version)
+        for time, kind, name, end, closed, version in tree["events"]
+    ]
+    return Topology((), tree["forgotten"], tree["since"]).with_events(events)

@@ -27,6 +27,8 @@ __all__ = ["OutageLimits", "StateLimits"]
 _SHOWN = 5
 """Overloads told with a contingency, and buses with an outage that splits the network."""
 
+_SPLIT = 1
+"""Place among the ladders of what is told whenever it is so."""
 _ALWAYS = Ladder((Step(1.0, None, AlarmSeverity.MINOR),), hysteresis=0.0)
 
 
@@ -59,14 +61,12 @@ class StateLimits:
             (rules.voltage,),
         )
 
-    def loadings(self, state: NetworkState) -> Levels:
-        """Where every branch stands; 0 for one out of service."""
+    def loadings(self, state: NetworkState, network: Network) -> Levels:
+        """Where every branch stands on the network of the state; 0 for one out of service."""
         s_from = as_floats(state.p_from_mw) + 1j * as_floats(state.q_from_mvar)
         s_to = as_floats(state.p_to_mw) + 1j * as_floats(state.q_to_mvar)
-        level = branch_loading_percent(self._network, s_from, s_to)
-        return Levels(
-            level, np.maximum(np.abs(s_from), np.abs(s_to)), self._network.branches.rate_mva
-        )
+        level = branch_loading_percent(network, s_from, s_to)
+        return Levels(level, np.maximum(np.abs(s_from), np.abs(s_to)), network.branches.rate_mva)
 
     def voltages(self, state: NetworkState) -> Levels:
         """Where every bus stands, in percent beyond the band."""
@@ -91,29 +91,20 @@ class OutageLimits:
     """
 
     def __init__(self, network: Network, rules: AlarmRules) -> None:
-        self._network, self._rules = network, rules
-        bridges = find_bridges(network)
-        self._cut_off = {
-            row: tuple(element_name("bus", name) for name in network.buses.id[buses].tolist())
-            for row, buses in zip(bridges.branch.tolist(), bridges.cut_off, strict=True)
-        }
-        live = np.flatnonzero(network.branches.in_service)
-        self._screened = live[~np.isin(live, bridges.branch)]
-        self._energised = islands(network) >= 0
+        self._rules = rules
         self._names = [element_name("branch", name) for name in network.branches.id.tolist()]
-        rows = [
-            Watched(name, "", "MVA", int(row in self._cut_off))
-            for row, name in enumerate(self._names)
-        ]
-        rows.append(Watched(f"network:{network.name}", "", "", 1))
+        rows = [Watched(name, "", "MVA") for name in self._names]
+        rows.append(Watched(f"network:{network.name}", "", "", _SPLIT))
         self.watch = Watch(
             AlarmKind.CONTINGENCY, rows, (rules.contingency, _ALWAYS), LeadTime.OPERATIONAL
         )
+        self._splits: tuple[Network, _Splits] | None = None
 
     def take(
         self,
         watching: WatchState,
         state: NetworkState,
+        network: Network,
         base_percent: npt.NDArray[np.float64],
     ) -> list[Alarm]:
         """Screen a state and return the alarms that changed.
@@ -124,16 +115,21 @@ class OutageLimits:
             State of the watch, changed in place.
         state
             A valid state; one with unknown buses is not screened, and nothing changes.
+        network
+            The network of the state.
         base_percent
             Loading of each branch before any outage, shape (n_branch,).
         """
+        if self._splits is None or self._splits[0] is not network:
+            self._splits = network, _Splits(network)
+        splits = self._splits[1]
         v = as_floats(state.v_pu) * np.exp(1j * np.deg2rad(as_floats(state.angle_deg)))
-        if np.isnan(v[self._energised]).any():
+        if np.isnan(v[splits.energised]).any():
             return []
         screen = branch_outages(
-            self._network,
-            np.where(self._energised, v, 0.0),
-            outages=self._screened,
+            network,
+            np.where(splits.energised, v, 0.0),
+            outages=splits.screened,
             at_least_percent=self._rules.contingency.watched_from,
         )
         kept = self._caused(screen, base_percent)
@@ -147,15 +143,18 @@ class OutageLimits:
         level[lost] = loading[first]
         value[lost] = loading[first] * limit[first] / 100.0
         rate[lost] = limit[first]
-        level[list(self._cut_off)] = 1.0
-        self._bound(level, watching.step)
+        split = list(splits.cut_off)
+        level[split] = 1.0
+        self._bound(level, watching.step, split)
+        ladder = np.zeros(n_rows, np.int64)
+        ladder[[*split, n_rows - 1]] = _SPLIT
 
         def evidence(row: int) -> AlarmEvidence:
             if row == n_rows - 1:
                 bound = self._rules.most_contingencies
                 return AlarmEvidence(note=f"more than {bound} outages would overload something")
-            if row in self._cut_off:
-                buses = self._cut_off[row]
+            if row in splits.cut_off:
+                buses = splits.cut_off[row]
                 note = f"cuts off {len(buses)} bus{'es' if len(buses) > 1 else ''}"
                 return AlarmEvidence(cut_off=buses[:_SHOWN], note=note)
             its = np.flatnonzero(outage == row)
@@ -167,7 +166,16 @@ class OutageLimits:
             )
             return AlarmEvidence(overloads=overloads, n_overloads=len(its))
 
-        return self.watch.take(watching, state.time, Levels(level, value, rate), evidence)
+        # What splits the network now and would have overloaded something before, or the other
+        # way round, is another excursion.
+        other = [row for row, alarm in watching.active.items() if _kept_apart(alarm) != ladder[row]]
+        ended = []
+        if other:
+            still = [row for row in watching.active if row not in other]
+            gone = np.where(np.isin(np.arange(n_rows), still), np.nan, 0.0)
+            ended = self.watch.take(watching, state.time, Levels(gone, value, rate))
+        levels = Levels(level, value, rate, ladder=ladder)
+        return ended + self.watch.take(watching, state.time, levels, evidence)
 
     def _caused(
         self, screen: OutageScreen, base_percent: npt.NDArray[np.float64]
@@ -178,14 +186,36 @@ class OutageLimits:
         needed = np.where(beyond, self._rules.worsening, self._rules.least_change)
         return np.flatnonzero(screen.loading_percent - base >= needed)
 
-    def _bound(self, level: npt.NDArray[np.float64], step: npt.NDArray[np.int64]) -> None:
+    def _bound(
+        self, level: npt.NDArray[np.float64], step: npt.NDArray[np.int64], split: list[int]
+    ) -> None:
         """Admit new contingencies, the worst first, while the bound is not reached."""
         ladder = self._rules.contingency
         own = level[:-1].copy()
-        own[list(self._cut_off)] = 0.0
+        own[split] = 0.0
         standing = (step[:-1] > 0) & (own >= ladder.watched_from)
         new = np.flatnonzero((step[:-1] == 0) & (own >= ladder.steps[0].level))
         new = new[np.argsort(-own[new], kind="stable")]
         room = max(self._rules.most_contingencies - int(standing.sum()), 0)
         level[new[room:]] = 0.0
         level[-1] = float(len(new) > room)
+
+
+class _Splits:
+    """Which outages split a network, which do not, and what is energised."""
+
+    def __init__(self, network: Network) -> None:
+        bridges = find_bridges(network)
+        self.cut_off = {
+            row: tuple(element_name("bus", name) for name in network.buses.id[buses].tolist())
+            for row, buses in zip(bridges.branch.tolist(), bridges.cut_off, strict=True)
+        }
+        live = np.flatnonzero(network.branches.in_service)
+        self.screened = live[~np.isin(live, bridges.branch)]
+        self.energised = islands(network) >= 0
+
+
+def _kept_apart(alarm: Alarm) -> int:
+    """Which ladder an active contingency was raised on."""
+    overloads = alarm.evidence.n_overloads > 0
+    return 0 if overloads else _SPLIT

@@ -32,7 +32,8 @@ class TelemetryLimits:
     Parameters
     ----------
     network
-        The network: ratings, base voltages. Branches without a rating are not watched.
+        The network: ratings, base voltages. Branches without a rating are not watched,
+        nor are those out of service whose status is not in the register.
     register
         The point register; every point that ever was in it is watched while views hold it.
     area
@@ -56,6 +57,8 @@ class TelemetryLimits:
         transformer = is_transformer(network)
         mains = [own.get(Quantity.ACTIVE) or own.get(Quantity.VOLTAGE) for own in place.values()]
         elements = ["" if main is None else main.element for main in mains]
+        in_service = network.branches.in_service
+        switchable = {p.element for p in register.points if p.quantity is Quantity.STATUS}
         bus, branch = network.bus_rows(elements).tolist(), network.branch_rows(elements).tolist()
         for at, ((name, end), own) in enumerate(place.items()):
             main = mains[at]
@@ -73,7 +76,7 @@ class TelemetryLimits:
                 base.append(kv)
             else:
                 row = branch[at]
-                if row < 0 or not network.branches.in_service[row]:
+                if row < 0 or (not in_service[row] and main.element not in switchable):
                     continue
                 rate = float(network.branches.rate_mva[row])
                 if not rate > 0:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from network.measurement import Origin, Telemetry, zero_injection_buses
 from network.measurement import Quantity as Measured
-from network.model import Network
+from network.model import BusKind, Network
 from records.points import ElementKind, Point, Quantity
 
 __all__ = ["PSEUDO_LEAST", "PSEUDO_SHARE", "Scan", "TelemetryMap"]
@@ -125,6 +125,7 @@ def _direct(network: Network, points: tuple[Point, ...]) -> list[_Row]:
             quantity, element = Measured.V, buses[k]
         elif (
             point.kind is ElementKind.BRANCH
+            and (point.end, point.quantity) in _FLOWS
             and branches[k] >= 0
             and network.branches.in_service[branches[k]]
         ):
@@ -173,10 +174,11 @@ def _injected(network: Network, points: tuple[Point, ...]) -> list[_Row]:
 
 
 def _nothing(network: Network) -> list[_Row]:
-    """Buses at which nothing is injected."""
+    """Buses in service at which nothing is injected."""
     names = network.buses.id
+    bare = zero_injection_buses(network) & (network.buses.kind != BusKind.OUT)
     return [
         _Row(measured, bus, _SIGMA_ZERO, Origin.ZERO_INJECTION, f"bus:{names[bus]}", ())
         for measured in _INJECTIONS.values()
-        for bus in np.flatnonzero(zero_injection_buses(network)).tolist()
+        for bus in np.flatnonzero(bare).tolist()
     ]

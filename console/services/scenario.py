@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from console.code_version import code_version
+from console.errors import BadInputError
 from console.services.run_file import RunFile
 from console.settings import Settings, nanoseconds
 from forecasting.calendar import Calendar
@@ -20,8 +21,9 @@ from ingest.twin.victoria import TIMEZONE
 from ingest.twin.weather import STATION
 from network.model import Network
 from network.published.ieee118 import with_published_data
+from network.topology import BreakerEvent, Element
 from records.points import PointRegister
-from records.time import DAY, parse_time
+from records.time import DAY, from_datetime, parse_time
 from stream.forecast_plan import ForecastPlan
 from stream.local_clock import LocalClock
 from stream.network_plan import network_plan
@@ -86,7 +88,9 @@ def read_scenario(run: RunFile) -> Scenario:
     """Read the run's own copy of the network and derive the rest from it."""
     network = read_case(run.directory / "network")
     names = np.unique(network.buses.area)
-    register = telemetry_of(network, np.searchsorted(names, network.buses.area)).register
+    areas, twin = np.searchsorted(names, network.buses.area), run.settings.twin
+    breaker_status = twin.breaker_status or bool(twin.switchings)
+    register = telemetry_of(network, areas, breaker_status=breaker_status).register
     holidays = country_holidays("AU-VIC", 2014, 2015)
     forecast = run.settings.forecast
     plan = network_plan(
@@ -104,16 +108,31 @@ def read_scenario(run: RunFile) -> Scenario:
 
 
 def twin_of(run: RunFile, network: Network) -> Twin:
-    """Return the twin that makes the run's input."""
-    scada = run.settings.scada
-    return Twin(
-        network,
-        TwinSettings(
-            run.start,
-            run.start + run.days * DAY,
-            namespace=run.settings.namespace,
-            scan_period=nanoseconds(scada.scan_period),
-            seed=run.seed,
-            operator_acts=bool(run.settings.alarms.operator_acts),
-        ),
+    """Return the twin that makes the run's input.
+
+    Raises
+    ------
+    BadInputError
+        When a branch cannot be switched as the settings say.
+    """
+    scada, made = run.settings.scada, run.settings.twin
+    switchings = tuple(
+        BreakerEvent(from_datetime(each.at), Element("branch", each.branch), "", each.closed)
+        for each in made.switchings
     )
+    try:
+        return Twin(
+            network,
+            TwinSettings(
+                run.start,
+                run.start + run.days * DAY,
+                namespace=run.settings.namespace,
+                scan_period=nanoseconds(scada.scan_period),
+                seed=run.seed,
+                operator_acts=bool(run.settings.alarms.operator_acts),
+                switchings=switchings,
+                breaker_status=made.breaker_status,
+            ),
+        )
+    except ValueError as error:
+        raise BadInputError(f"the settings of the twin: {error}") from None

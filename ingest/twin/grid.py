@@ -95,6 +95,8 @@ class Grid:
         Names of the areas; their position is the area number.
     bus_area, load_area, branch_area
         Area numbers; a branch, with its losses, belongs to the area of its from bus.
+    closed
+        1.0 for a branch in service, else 0.0, shape (n_branch,).
     """
 
     def __init__(self, network: Network, shapes: LoadShapes) -> None:
@@ -111,6 +113,7 @@ class Grid:
         self.bus_area = np.searchsorted(names, network.buses.area)
         self.load_area = self.bus_area[loads.bus]
         self.branch_area = self.bus_area[branches.from_bus]
+        self.closed: Floats = branches.in_service.astype(np.float64)
         self._total = loads.p_mw.sum()
         self._unit_p = np.where(units.in_service, units.p_mw, 0.0)
         load_at = np.full(network.n_bus, -1)

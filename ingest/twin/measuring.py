@@ -78,11 +78,20 @@ class Measuring:
         self._stuck: dict[tuple[int, int], npt.NDArray[np.float64]] = {}
 
     def block(
-        self, states: NodeStates, start: int, faults: DayFaults, corruption: Corruption
+        self,
+        states: NodeStates,
+        start: int,
+        faults: DayFaults,
+        corruption: Corruption,
+        *,
+        grid: Grid | None = None,
     ) -> Readings:
-        """Read every scan of the five minutes from `start` (ns UTC)."""
+        """Read every scan of the five minutes from `start` (ns UTC).
+
+        `grid` is what the states are of, where breakers have moved since the first one.
+        """
         times = start + self._period * np.arange(NODE // self._period, dtype=np.int64)
-        true = self._true(states, times)
+        true = self._true(grid or self._grid, states, times)
         rng = np.random.default_rng([self._seed, _STREAM, start // NODE])
         value = rng.standard_normal(true.shape)
         value *= self._telemetry.sigma
@@ -105,12 +114,16 @@ class Measuring:
         np.all(readings.present, axis=1, out=readings.complete)
         return readings
 
-    def _true(self, states: NodeStates, times: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    def _true(
+        self, grid: Grid, states: NodeStates, times: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
         v, load = states.at(times)
-        powers = self._grid.powers(v, load)
-        kv = np.abs(v) * self._grid.network.buses.base_kv
+        powers = grid.powers(v, load)
+        kv = np.abs(v) * grid.network.buses.base_kv
         parts = (powers.s_from, powers.s_to, powers.load, powers.generation)
         columns = [kv, *(half for part in parts for half in (part.real, part.imag))]
+        closed = np.tile(grid.closed, (len(times), 1))
+        columns += [closed, closed]  # at either end
         return np.take(np.concatenate(columns, axis=1), self._telemetry.column, axis=1)
 
     def _run(

@@ -37,7 +37,8 @@ class Telemetry:
         All points.
     column
         Where each value stands in the stacked state: bus kV, P and Q at from ends, P and Q at
-        to ends, P and Q of loads, P and Q of generators.
+        to ends, P and Q of loads, P and Q of generators, and status of branches at from ends and at
+        to ends where there are status points.
     station
         Bus row whose remote terminal sends the point.
     sigma
@@ -73,14 +74,20 @@ class _Entry:
     max_rate: float
 
 
-def telemetry_of(network: Network, bus_area: npt.NDArray[np.int64]) -> Telemetry:
+def telemetry_of(
+    network: Network, bus_area: npt.NDArray[np.int64], *, breaker_status: bool = False
+) -> Telemetry:
     """Measure every bus voltage, every branch end, every load and every generator.
 
     Point ids are such as ``"bus:5 v_kv"``, ``"branch:7 from p_mw"`` (7 is the row over all
     branches), ``"load:12 p_mw"``, ``"gen:3 q_mvar"``; `Point.element` is the element's id in
-    the network's own table. Frames carry values in MW, MVAr and kV (scale 1).
+    the network's own table. Frames carry values in MW, MVAr and kV (scale 1). With
+    `breaker_status` both ends of every branch tell whether they are closed, too, such as
+    ``"branch:7 from closed"``.
     """
     entries = [*_buses(network), *_branches(network), *_injections(network)]
+    if breaker_status:
+        entries += _statuses(network)
     area = bus_area[[entry.bus for entry in entries]]
     order = np.argsort(area, kind="stable")
     first = np.searchsorted(area[order], np.arange(int(bus_area.max()) + 2))
@@ -140,6 +147,18 @@ def _branches(network: Network) -> list[_Entry]:
                     )
                 )  # fmt: skip
     return entries
+
+
+def _statuses(network: Network) -> list[_Entry]:
+    branches = network.branches
+    return [
+        _Entry(
+            ElementKind.BRANCH, name, f"branch:{row} {end} closed", Quantity.STATUS, end, bus,
+            0.0, 0.0, 1.0, np.inf,
+        )
+        for end, buses in (("from", branches.from_bus), ("to", branches.to_bus))
+        for row, (name, bus) in enumerate(zip(branches.id.tolist(), buses.tolist(), strict=True))
+    ]  # fmt: skip
 
 
 def _injections(network: Network) -> list[_Entry]:

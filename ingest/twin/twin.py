@@ -13,12 +13,13 @@ from ingest.batch import Batch, ticks
 from ingest.twin.delivery import Queue, Sent
 from ingest.twin.faults import FaultRates, draw_faults
 from ingest.twin.frames import FrameNotes, Gateways
-from ingest.twin.grid import NODE, Grid, NodeStates, Powers
+from ingest.twin.grid import NODE, Powers
 from ingest.twin.history import History, history_of
 from ingest.twin.measuring import Corruption, Measuring
 from ingest.twin.metering import Metering
 from ingest.twin.register import telemetry_of
 from ingest.twin.shapes import LoadShapes
+from ingest.twin.switching import Era, SwitchedGrid, joined_powers
 from ingest.twin.truth import TimedTable, write_corruption, write_truth
 from ingest.twin.victoria import FIRST_HOUR, LAST_HOUR
 from ingest.twin.weather import (
@@ -28,6 +29,7 @@ from ingest.twin.weather import (
     observation_records,
 )
 from network.model import Network
+from network.topology import BreakerEvent
 from records.meter import MeterDocument, meter_record
 from records.points import PointRegister
 from records.time import DAY, HOUR, MINUTE, SECOND, format_time
@@ -61,6 +63,10 @@ class TwinSettings:
         Of everything that is drawn.
     operator_acts
         Tick the topic of what operators do, too, for someone reads it.
+    switchings
+        Branches that open and close; times are multiples of five minutes.
+    breaker_status
+        Telemeter whether branches are closed; where there are switchings it is done anyway.
     """
 
     start: int
@@ -72,6 +78,8 @@ class TwinSettings:
     rates: FaultRates = field(default_factory=FaultRates)
     seed: int = 118
     operator_acts: bool = False
+    switchings: tuple[BreakerEvent, ...] = ()
+    breaker_status: bool = False
 
     def __post_init__(self) -> None:
         if not 2 * SECOND <= self.scan_period <= 60 * SECOND or NODE % self.scan_period:
@@ -81,6 +89,8 @@ class TwinSettings:
             )
         if self.start % HOUR or self.end % HOUR or self.start >= self.end:
             raise ValueError("start and end must be whole hours, start before end")
+        if any(event.time % NODE for event in self.switchings):
+            raise ValueError("a branch is switched at a multiple of five minutes")
         if self.tick_period % self.scan_period:
             raise ValueError("tick_period must be a multiple of scan_period")
 
@@ -106,8 +116,14 @@ class Twin:
         self.network = network
         self.settings = settings
         _check_year(settings.start, settings.end)
-        self._grid = Grid(network, LoadShapes.of(network, settings.seed))
-        self._telemetry = telemetry_of(network, self._grid.bus_area)
+        shapes = LoadShapes.of(network, settings.seed)
+        self._switched = SwitchedGrid(network, shapes, settings.switchings)
+        self._grid = self._switched.case
+        self._telemetry = telemetry_of(
+            network,
+            self._grid.bus_area,
+            breaker_status=settings.breaker_status or bool(settings.switchings),
+        )
         self.register: PointRegister = self._telemetry.register
         self.area_names = self._grid.area_names
         self.load_series = tuple(f"{name} p_mw" for name in network.loads.id.tolist())
@@ -156,22 +172,23 @@ class Twin:
             start, end = max(low, made.start), min(low + DAY, made.end)
             # Solved from midnight on, wherever the period starts: a power flow depends on where
             # it starts from by its tolerance, and the same time must give the same bytes.
-            states = grid.solve(low, low + DAY).between(start, end)
-            means = grid.interval_means(states)
+            eras = self._switched.eras(low, start, end)
+            means = joined_powers([era.grid.interval_means(era.states) for era in eras])
             for document in metering.documents(start, means.load.real):
                 self._queue_document(document, queue)
             day = low // DAY
             faults = draw_faults(self._telemetry, made.rates, day, made.scan_period, made.seed)
             corruption, notes = Corruption(), FrameNotes()
-            for node in range(start, end, NODE):
-                readings = measuring.block(states, node, faults, corruption)
-                for row, time in enumerate(readings.times.tolist()):
-                    now = gateways.scan(readings, row, faults, notes, queue)
-                    yield self._batch(time, now, queue)
+            for era in eras:
+                for node in era.states.times[:-1].tolist():
+                    readings = measuring.block(era.states, node, faults, corruption, grid=era.grid)
+                    for row, time in enumerate(readings.times.tolist()):
+                        now = gateways.scan(readings, row, faults, notes, queue)
+                        yield self._batch(time, now, queue)
             if truth is not None:
                 name = format_time(low)[:10]
-                write_truth(truth, "hourly", name, self._hourly(states, means))
-                write_truth(truth, "flows", name, self._flows(states, end == made.end))
+                write_truth(truth, "hourly", name, self._hourly(start, means))
+                write_truth(truth, "flows", name, self._flows(eras, end == made.end))
                 write_corruption(truth, name, corruption, notes)
         yield self._batch(made.end, [], queue)
         last = made.end + made.closing
@@ -199,25 +216,28 @@ class Twin:
         count = sum(len(series.start) for series in document.series)
         queue.put(document.available_at, Sent(record, count))
 
-    def _hourly(self, states: NodeStates, means: Powers) -> TimedTable:
+    def _hourly(self, start: int, means: Powers) -> TimedTable:
         """Mean of loads and losses over each hour."""
         both = np.concatenate([means.load.real, self._grid.losses(means)], axis=1)
         per_hour = HOUR // NODE
         losses = (f"losses:{area}" for area in range(len(self.area_names)))
-        return TimedTable(
-            states.times[:-1:per_hour],
-            (*self.load_series, *losses),
-            both.reshape(-1, per_hour, both.shape[1]).mean(axis=1),
-        )
+        hours = both.reshape(-1, per_hour, both.shape[1]).mean(axis=1)
+        times = start + HOUR * np.arange(len(hours), dtype=np.int64)
+        return TimedTable(times, (*self.load_series, *losses), hours)
 
-    def _flows(self, states: NodeStates, is_last: bool) -> TimedTable:
-        """Active power at the nodes; a day's last node is the next day's first."""
-        upto = len(states.v) if is_last else len(states.v) - 1
-        powers = self._grid.powers(states.v[:upto], states.load[:upto])
+    def _flows(self, eras: list[Era], is_last: bool) -> TimedTable:
+        """Active power at the nodes; the last node of a day or an era is the next one's first."""
+        times, powers = [], []
+        for era in eras:
+            v, load = era.states.v, era.states.load
+            upto = len(v) if is_last and era is eras[-1] else len(v) - 1
+            times.append(era.states.times[:upto])
+            powers.append(era.grid.powers(v[:upto], load[:upto]))
         ends = ("from", "to")
         names = [f"branch:{row} {end} p_mw" for end in ends for row in range(self.network.n_branch)]
-        values = np.concatenate([powers.s_from.real, powers.s_to.real], axis=1)
-        return TimedTable(states.times[:upto], tuple(names), values)
+        flows = joined_powers(powers)
+        values = np.concatenate([flows.s_from.real, flows.s_to.real], axis=1)
+        return TimedTable(np.concatenate(times), tuple(names), values)
 
 
 def _check_year(start: int, end: int) -> None:

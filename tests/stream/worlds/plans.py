@@ -21,7 +21,7 @@ from forecasting.hierarchy import Hierarchy
 from network.model import Network
 from records.log import Partition
 from records.meter import MeterDocument, MeterSeries, meter_record
-from records.points import PointRegister
+from records.points import ElementKind, Point, PointRegister, Quantity
 from records.snapshot import pack, unpack
 from records.time import HOUR, MINUTE, SECOND, parse_time
 from records.topics import topic_name
@@ -89,10 +89,21 @@ _TWO_AREAS: Network = replace(
 
 
 def _register() -> PointRegister:
-    """The telemetry of the four buses, with one point in each area that speaks by exception."""
-    return PointRegister(
+    """The telemetry of the four buses, with one point in each area that speaks by exception.
+
+    Two breakers are telemetered besides: of a line in the triangle, and of the one to bus 4.
+    """
+    points = [
         replace(point, deadband=1.0 if point.number % 10_000 == 11 else 0.0, max_rate=0.5)
         for point in REGISTER.points
+    ]
+    branch, status = ElementKind.BRANCH, Quantity.STATUS
+    return PointRegister(
+        [
+            *points,
+            Point("branch:0 from closed", 900, 0, branch, "0", status, 0.0, "from", 1.0, 0.0, 1.0),
+            Point("branch:3 closed", 10_900, 1, branch, "3", status, 0.0, "", 1.0, 0.0, 1.0),
+        ]
     )
 
 
@@ -162,9 +173,10 @@ def _readings() -> list[dict[int, tuple[float, float]]]:
     for load, power in (("2", 60.0), ("3", 60.0), ("4", 30.0)):
         values |= {f"{load} p_mw": power, f"{load} q_mvar": 0.0}
     for part in ("p_mw", "q_mvar"):
+        values |= {"branch:0 from closed": 1.0, "branch:3 closed": 1.0}
         values[f"0 {part}"] = values[f"branch:0 from {part}"] + values[f"branch:1 from {part}"]
     return [
-        {p.number: (values[p.id], p.sigma) for p in REGISTER.points if p.area == area}
+        {p.number: (values[p.id], p.sigma) for p in _REGISTER.points if p.area == area}
         for area in (0, 1)
     ]
 

@@ -122,12 +122,14 @@ def _frames(
     if rng.random() < 0.4:
         begin = rng.randrange(era.length // 2)
         silent = (begin, begin + rng.randrange(40, 140))
-    overload = rng.randrange(era.length)
+    overload, opened = rng.randrange(era.length), rng.randrange(2 * era.length)
     for at in range(0, era.length, 10):
         if silent[0] <= at < silent[1]:
             continue
         factor = 1.7 if overload <= at < overload + 60 else 1.0
         rows = _rows(rng, truth, factor)
+        if opened <= at < opened + 70:  # breakers, the points without noise
+            rows = [(n, value if truth.get(n, (0, 1))[1] else 0.0, q) for n, value, q in rows]
         for version in (1, 2) if rng.random() < 0.12 else (1,):
             sequence += 1
             ahead = 90 if rng.random() < 0.02 else 0
