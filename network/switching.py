@@ -60,6 +60,7 @@ def switched(network: Network, changes: Iterable[tuple[Element, bool]] = ()) -> 
     closed = _with(network.breakers.closed, network.breakers.id.tolist(), "breaker", status)
     stands_for = _joined(network, closed)
     changed = bool((live != network.branches.in_service).any())
+    changed |= bool((closed != network.breakers.closed).any())
     if not changed and not closed.any():
         return SwitchedNetwork(network, stands_for)
     told = network.with_branch_status(live)

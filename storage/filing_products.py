@@ -137,6 +137,8 @@ def state_rows(record: LogRecord, available_at: int) -> list[Filed]:
         "removed": msgspec.json.encode(state.removed).decode(),
         "n_measured": state.n_measured,
         "n_pseudo": state.n_pseudo,
+        "topology_since": state.topology_since,
+        "switched": msgspec.json.encode(state.switched).decode(),
         "partition": record.partition,
         "offset": record.offset,
     }

@@ -28,6 +28,7 @@ _WIDENED = (
     HistoryClass.LONG_WINDOWS,
     HistoryClass.METER_INTERVALS,
     HistoryClass.METER_ESTIMATES,
+    HistoryClass.STATES,
 )
 """Classes with a column that files written before it lack; it is null there."""
 

@@ -265,6 +265,8 @@ CLASSES: dict[HistoryClass, Kept] = {
                 ("n_measured", pa.int32()),
                 ("n_pseudo", pa.int32()),
                 *_ORIGIN,
+                ("topology_since", _TIME),
+                ("switched", pa.string()),
             ]
         ),
         "valid_time",

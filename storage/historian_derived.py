@@ -31,7 +31,9 @@ _WINDOWS = """
     ORDER BY "partition", "offset", series
 """
 _STATES = """
-    SELECT *, epoch_ns(valid_time) AS time, epoch_ns(available_at) AS known FROM states
+    SELECT *, epoch_ns(valid_time) AS time, epoch_ns(available_at) AS known,
+      coalesce(epoch_ns(topology_since), 0) AS since, coalesce(switched, '{}') AS changes
+    FROM states
     WHERE epoch_ns(available_at) >= $1 AND epoch_ns(available_at) < $2
     ORDER BY "offset"
 """
@@ -123,6 +125,8 @@ def _state(row: dict[str, Any]) -> NetworkState:
         removed=msgspec.json.decode(row["removed"], type=list[Removal]),
         n_measured=row["n_measured"],
         n_pseudo=row["n_pseudo"],
+        topology_since=row["since"],
+        switched=msgspec.json.decode(row["changes"], type=dict[str, bool]),
     )
 
 

@@ -118,7 +118,7 @@ def state(time, *, known=None, j_per_dof=1.1):
         STATES,
         NetworkState(
             time, "case118", True, "", 3, j_per_dof, *columns, {"0": 2.5},
-            [Removal("gen:1 p_mw", 9.0, 1.0, 2.0)], 800, 4,
+            [Removal("gen:1 p_mw", 9.0, 1.0, 2.0)], 800, 4, time - MINUTE, {"branch:7": False},
         ),
         time + MINUTE if known is None else known,
     )  # fmt: skip

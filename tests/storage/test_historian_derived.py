@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from records.state import decode_state
@@ -77,3 +78,16 @@ def test_states_come_back_byte_for_byte(historian):
     found = list(state_records(historian, made.STATES, T0, T0 + HOUR))
     assert found == [made.state(T0 + k * MINUTE) for k in range(3)]
     assert decode_state(found[0].value).removed
+
+
+def test_states_written_before_topologies_were_told_come_back_with_the_case(tmp_path):
+    with HistorianWriter(tmp_path) as writer:
+        recorder = Recorder(writer)
+        recorder.take([logged(made.state(T0))])
+        recorder.flush()
+    (old,) = tmp_path.rglob("*.parquet")
+    pq.write_table(pq.read_table(old).drop_columns(["topology_since", "switched"]), old)
+    with Historian(tmp_path) as historian:
+        (found,) = state_records(historian, made.STATES, T0, T0 + HOUR)
+    state = decode_state(found.value)
+    assert (state.topology_since, state.switched) == (0, {})
