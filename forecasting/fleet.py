@@ -11,6 +11,7 @@ import numpy as np
 from forecasting.arrays import Artefact, BoolArray, FloatArray, IntArray
 from forecasting.calendar import Calendar
 from forecasting.gam import GamModel
+from forecasting.gam_fitting import TOO_NEW
 from forecasting.hierarchy import Hierarchy
 from forecasting.link import Link, merged
 from forecasting.predictors import Predictors
@@ -82,6 +83,11 @@ class Fleet:
     def usable(self) -> BoolArray:
         """Whether the model of each series may be issued, shape (n_series,)."""
         return np.array([not reason for reason in self.reasons], dtype=np.bool_)
+
+    @cached_property
+    def new(self) -> BoolArray:
+        """Whether each series was too new to learn from, shape (n_series,)."""
+        return np.array([reason == TOO_NEW for reason in self.reasons], dtype=np.bool_)
 
     @property
     def features(self) -> list[str]:

@@ -21,10 +21,12 @@ from forecasting.penalty_selection import SCALES, choose_scale, pooled_reml, rem
 from forecasting.predictors import Predictors
 from forecasting.specification import GamSpecification
 
-__all__ = ["GamFit", "fit_gam"]
+__all__ = ["TOO_NEW", "GamFit", "fit_gam"]
 
 _POOL_SIZE = 12
 _LEAST_DAYS = 14
+TOO_NEW = f"fewer than {_LEAST_DAYS} days of readings to fit on"
+"""Why a new point has no model of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,7 @@ def fit_gam(
     fits = _Batch(design, matrix, load, link, order, smoothing)
     coefficients, scale = fits.solve()
     enough = np.isfinite(load).sum(axis=0) >= _LEAST_DAYS * n_instants
-    reasons = tuple(
-        "" if ok else f"fewer than {_LEAST_DAYS} days of readings to fit on" for ok in enough
-    )
+    reasons = tuple("" if ok else TOO_NEW for ok in enough)
     model = GamModel(
         design, link, coefficients, smoothing, SCALES[scale], fits.column_mean, reasons
     )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from forecasting.arrays import AnyArray, BoolArray, FloatArray, IntArray
+from forecasting.cold_start import ColdStart, cold_start
 from forecasting.fan import fan
 from forecasting.fleet import Fleet
+from forecasting.hierarchy import Hierarchy
 from forecasting.level_fallback import LevelFallback
 from forecasting.live import LiveState
 from forecasting.naive import seasonal_naive
@@ -44,7 +46,8 @@ class Issue:
     quantiles
         Of the reconciled forecast, MW, shape (n_series, n_quantiles, n_steps), never crossing.
     method, reason
-        Per series, the method behind the published forecast and why it is not the model's.
+        Per series, the method behind the published forecast (``cold_start`` or ``sharing_key``
+        for a new point) and why it is not the model's.
     daily
         Energy by local day of the reconciled forecast.
     hierarchy_version
@@ -98,19 +101,32 @@ def issue(
     usable = fleet.usable & np.isfinite(mid_term).all(axis=0)
     base = np.where(usable, fleet.link.inverse(np.where(usable, short_term, 0.0)), naive)
     gam = np.where(usable, fleet.link.inverse(np.where(usable, mid_term, 0.0)), naive)
-
     place = _places(fleet.series, tree.ids)
+    started = None
+    if fleet.new.any():
+        served = np.where(usable, base, np.nan)
+        above = _parents(fleet.series, tree)
+        started = cold_start(fleet.new, fleet.series, above, loads, served, calendar.n_instants)
+        base = np.where(np.isfinite(started.values), started.values, base)
+        gam = np.where(np.isfinite(started.values), started.values, gam)
     forecasts = {
         "seasonal_naive_7d": _in_order(naive, place),
         "gam": _in_order(gam, place),
         "gam_ar": _in_order(base, place),
     }
-    reconciled = reconciler.apply(forecasts["gam_ar"])
+    believed = forecasts["gam_ar"]
+    if started is not None:
+        outgrown = started.outgrown(fleet.error_variance)
+        believed = np.where(((place >= 0) & outgrown[place])[:, None], np.nan, believed)
+    reconciled = reconciler.apply(believed)
     forecasts["reconciled"] = reconciled
     widths = state.widths.conformal.log_scale
-    quantiles = fan(fleet, place, predictors.instant, widths, forecasts["gam_ar"], reconciled)
+    spread = fleet
+    if started is not None:
+        spread = replace(fleet, quantiles=started.spread(fleet.quantiles, fleet.link))
+    quantiles = fan(spread, place, predictors.instant, widths, forecasts["gam_ar"], reconciled)
     known = np.asarray(np.isfinite(forecasts["gam_ar"]).all(axis=1))
-    method, reason = _provenance(fleet, usable, place, known, fallback)
+    method, reason = _provenance(fleet, usable, place, known, fallback, started)
     return Issue(
         series=tree.ids,
         times=times,
@@ -130,6 +146,13 @@ def _places(series: tuple[str, ...], ids: tuple[str, ...]) -> IntArray:
     return np.array([place.get(node, -1) for node in ids], dtype=np.int64)
 
 
+def _parents(series: tuple[str, ...], tree: Hierarchy) -> IntArray:
+    """Return the place of the sum that each series is part of, -1 without."""
+    place = {name: i for i, name in enumerate(series)}
+    above = {node: parent for node, parent in zip(tree.ids, tree.parents, strict=True) if parent}
+    return np.array([place.get(above.get(name, ""), -1) for name in series], dtype=np.int64)
+
+
 def _in_order(values: FloatArray, place: IntArray) -> FloatArray:
     """Return (n_nodes, n_steps) in the order of the hierarchy from (n_steps, n_series)."""
     ordered = np.ascontiguousarray(values[:, place].T)
@@ -143,6 +166,7 @@ def _provenance(
     place: IntArray,
     known: BoolArray,
     fallback: LevelFallback | None,
+    started: ColdStart | None,
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     never = np.zeros(len(usable), dtype=np.bool_)
     ruptured, moved = (never, never) if fallback is None else (fallback.ruptured, fallback.moved)
@@ -158,4 +182,8 @@ def _provenance(
     when = [case[0] for case in cases]
     method = np.select(when, [np.array(case[1], object) for case in cases], "reconciled")
     reason = np.select(when, [np.asarray(case[2], object) for case in cases], _NO_MODEL)
+    if started is not None:
+        begun = own & (started.method[place] != "")
+        method = np.where(begun, started.method[place], method)
+        reason = np.where(begun, started.reason[place], reason)
     return tuple(method.tolist()), tuple(reason.tolist())

@@ -14,10 +14,40 @@ import numpy as np
 from forecasting.arrays import BoolArray, FloatArray, IntArray
 from forecasting.hierarchy import Hierarchy
 
-__all__ = ["NEVER", "KnownLoads"]
+__all__ = ["NEVER", "KnownLoads", "node_loads"]
 
 NEVER = np.iinfo(np.int64).max
 """Moment of a value that never came."""
+
+
+def node_loads(tree: Hierarchy, leaves: FloatArray, begun: BoolArray | None = None) -> FloatArray:
+    """Return the loads of all nodes; a sum is missing where a part of it is.
+
+    A part that has not begun counts as nothing: it was not there.
+
+    Parameters
+    ----------
+    leaves
+        MW, shape (n_times, n_leaves), consecutive; NaN = missing.
+    begun
+        Same shape; None = from the first known value of each leaf on.
+
+    Examples
+    --------
+    >>> tree = Hierarchy(("all", "a", "b"), ("total", "zone", "zone"), (None, "all", "all"))
+    >>> late = np.array([[1.0, np.nan], [1.0, 5.0], [1.0, np.nan]])
+    >>> node_loads(tree, late)[:, 0].tolist()
+    [1.0, 6.0, nan]
+    """
+    gaps = ~np.isfinite(leaves)
+    if begun is None:
+        begun = np.logical_or.accumulate(~gaps, axis=0)
+    missing = gaps & begun
+    sums = tree.aggregate(np.where(gaps, 0.0, leaves).T).T
+    if missing.any():
+        sums[tree.aggregate(missing.astype(np.float64).T).T > 0] = np.nan
+    sums[:, tree.leaves] = leaves
+    return np.asarray(sums)
 
 
 @dataclass(frozen=True)
@@ -27,7 +57,7 @@ class KnownLoads:
     Attributes
     ----------
     tree
-        Nodes; a node is known once all its leaves are.
+        Nodes; a node is known once all its leaves are, but for those that have not begun.
     times
         Interval starts, ns UTC, one step apart, shape (n_times,).
     versions
@@ -68,7 +98,7 @@ class KnownLoads:
 
     def as_of(self, time: int) -> FloatArray:
         """Return what was known at a time (ns UTC), shape (n_times, n_nodes)."""
-        return self._nodes(self._chosen(slice(None), np.array(time)))
+        return self._nodes(self._chosen(slice(None), np.array(time)), np.arange(len(self.times)))
 
     def windows(self, rows: IntArray, issued: IntArray) -> FloatArray:
         """Return the loads of rows as they were known at an issue.
@@ -91,7 +121,7 @@ class KnownLoads:
             inside &= self.times[place] + self.step_ns <= issued
             return np.where(inside[..., None], self.final[place], np.nan)
         leaves = self._chosen(place, np.asarray(issued)[..., None])
-        return self._nodes(np.where(inside[..., None], leaves, np.nan))
+        return self._nodes(np.where(inside[..., None], leaves, np.nan), rows)
 
     def _chosen(self, place: IntArray | slice, time: IntArray) -> FloatArray:
         """Return the last version of the leaves known at a time."""
@@ -101,10 +131,14 @@ class KnownLoads:
             out = np.where(told, values[place], out)
         return out
 
-    def _nodes(self, leaves: FloatArray) -> FloatArray:
+    @cached_property
+    def _first(self) -> IntArray:
+        """First row of each leaf with a value in some version, shape (n_leaves,)."""
+        ever = np.logical_or.reduce([np.isfinite(values) for values in self.versions])
+        return np.where(ever.any(axis=0), ever.argmax(axis=0), len(self.times))
+
+    def _nodes(self, leaves: FloatArray, rows: IntArray) -> FloatArray:
+        begun = rows[..., None] >= self._first
         flat = leaves.reshape(-1, leaves.shape[-1])
-        gaps = ~np.isfinite(flat)
-        sums = self.tree.aggregate(np.where(gaps, 0.0, flat).T).T
-        if gaps.any():
-            sums[self.tree.aggregate(gaps.astype(np.float64).T).T > 0] = np.nan
-        return np.asarray(sums.reshape(*leaves.shape[:-1], len(self.tree)))
+        nodes = node_loads(self.tree, flat, begun.reshape(flat.shape))
+        return nodes.reshape(*leaves.shape[:-1], len(self.tree))

@@ -12,9 +12,12 @@ from forecasting.arrays import BoolArray, FloatArray, IntArray
 from forecasting.backtest import MidTermBacktest
 from forecasting.boosting.expert import BoostedSeries, fit_boosted_series
 from forecasting.calendar import Calendar
+from forecasting.cold_start import cold_start
+from forecasting.gam_fitting import TOO_NEW
 from forecasting.known import KnownLoads
 from forecasting.learnt_errors import learn_errors
 from forecasting.link import Link, merged
+from forecasting.live import RECALL_DAYS
 from forecasting.naive import WEEK
 from forecasting.quantiles import QuantileModel, fit_quantiles
 from forecasting.reconciliation import Reconciler, wls
@@ -57,6 +60,8 @@ class FleetBacktest:
         in each zone, shape (n_zones, n_stations); None without weather.
     fitted
         Series whose mid-term model could be fitted, shape (n_series,).
+    new
+        Those that could not for want of readings: they are served by the models of others.
     usable
         Those whose model is issued: it beats the seasonal naive in training.
     quantiles
@@ -70,6 +75,7 @@ class FleetBacktest:
     link: Link
     rolling: FloatArray
     fitted: BoolArray
+    new: BoolArray
     usable: BoolArray
     ar: ArModel
     reconciler: Reconciler
@@ -151,14 +157,39 @@ class FleetBacktest:
             good = np.isfinite(standard) & self.usable
             return np.where(good, self.link.inverse(np.where(good, standard, 0.0)), naive)
 
-        short = in_mw(mid + left)
+        short, gam = in_mw(mid + left), in_mw(mid)
+        believed = short
+        if self.new.any():
+            started, outgrown = self._started(origins, np.where(self.usable, short, np.nan))
+            short, gam = (np.where(np.isfinite(started), started, each) for each in (short, gam))
+            believed = np.where(outgrown[:, None], np.nan, short)
         return {
             "seasonal_naive_7d": naive,
             "same_weekday_last_year": last_year,
-            "gam": in_mw(mid),
+            "gam": gam,
             "gam_ar": short,
-            "reconciled": self.reconciled(short),
+            "reconciled": self.reconciled(short) if believed is short else self._each(believed),
         }
+
+    def _each(self, believed: FloatArray) -> FloatArray:
+        """Return coherent forecasts, origin by origin: what is NaN takes what the others imply."""
+        return np.stack([self.reconciler.apply(one.T).T for one in believed])
+
+    def _started(self, origins: Origins, short: FloatArray) -> tuple[FloatArray, BoolArray]:
+        """Return forecasts of new points at each origin, and the sums that they outgrow."""
+        known, tree = self.known, self.known.tree
+        recall = np.arange(-RECALL_DAYS * self.calendar.n_instants, 0)
+        out = np.empty_like(short)
+        outgrown = np.zeros((len(short), short.shape[2]), dtype=np.bool_)
+        for number, row in enumerate(origins.rows.tolist()):
+            loads = known.windows(row + recall, np.full(len(recall), known.times[row]))
+            begun = cold_start(
+                self.new, tree.ids, tree.parent_index, loads, short[number],
+                self.calendar.n_instants,
+            )  # fmt: skip
+            out[number] = begun.values
+            outgrown[number] = begun.outgrown(self.reconciler.variance)
+        return out, outgrown
 
     def reconciled(self, forecast: FloatArray) -> FloatArray:
         """Return coherent forecasts from (..., n_series); a step with a gap stays as it is."""
@@ -256,9 +287,11 @@ def fleet_backtest(
     link = merged(tuple(run.link for _, run in zones), tuple(members for members, _ in zones))
     rolling = np.empty((len(known.times), len(known.tree)))
     fitted = np.ones(len(known.tree), dtype=np.bool_)
+    new = np.zeros(len(known.tree), dtype=np.bool_)
     for members, run in zones:
         rolling[:, members] = run.rolling
         fitted[members] = [not reason for reason in run.model.reasons]
+        new[members] = [reason == TOO_NEW for reason in run.model.reasons]
     past = known.as_of(int(known.times[n_train]))[:n_train]
     instant = calendar.instant(known.times[:n_train])
     residual = link.forward(past) - rolling[:n_train]
@@ -282,6 +315,7 @@ def fleet_backtest(
         link,
         rolling,
         fitted,
+        new,
         fitted & ~learnt.naive_wins,
         ar,
         wls(known.tree, np.maximum(learnt.variance, 1e-12)),

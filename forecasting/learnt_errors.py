@@ -79,7 +79,13 @@ def learn_errors(
         test = compare_with_naive(errors, actual, link.chosen(members), origins, n_instants)
         replaced = unusable[members] | test.naive_wins
         wins.append(test.naive_wins)
-        variance.append(np.where(replaced, test.naive_variance, test.model_variance))
+        told = np.isfinite(np.where(replaced, test.naive_errors, errors)).any(axis=(0, 1))
+        found = np.where(replaced, test.naive_variance, test.model_variance)
+        variance.append(np.where(told, found, np.nan))
         errors = np.where(replaced, test.naive_errors, errors)
         parts.append(fit_quantiles(errors, clock, n_instants, probabilities))
-    return LearntErrors(joined(parts), np.concatenate(variance), np.concatenate(wins))
+    every = np.concatenate(variance)
+    # A series of which no error is known is known as badly as the worst.
+    worst = float(np.max(every, where=np.isfinite(every), initial=0.0))
+    every = np.where(np.isfinite(every), every, worst or 1.0)
+    return LearntErrors(joined(parts), every, np.concatenate(wins))

@@ -12,10 +12,10 @@ from forecasting.live_widths import LiveWidths
 from forecasting.recent import Recent
 from forecasting.weather import SmoothingState
 
-__all__ = ["LiveState", "recent_loads"]
+__all__ = ["RECALL_DAYS", "LiveState", "recent_loads"]
 
-_RECALL_DAYS = 28
-"""Days of load kept for the seasonal naive."""
+RECALL_DAYS = 28
+"""Days of load kept for the seasonal naive and for points that are new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,4 +140,4 @@ class LiveState:
 
 def recent_loads(loads: FloatArray, n_instants: int) -> Recent:
     """Return what a state keeps of loads, MW, shape (n, n_series)."""
-    return Recent.of(loads, _RECALL_DAYS * n_instants)
+    return Recent.of(loads, RECALL_DAYS * n_instants)

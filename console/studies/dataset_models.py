@@ -12,6 +12,7 @@ from forecasting.backends import mid_term_backend, residual_backend
 from forecasting.fleet import Fleet
 from forecasting.hierarchy import Hierarchy
 from forecasting.issue import Issue, issue
+from forecasting.known import node_loads
 from forecasting.live import LiveState
 from forecasting.rolling_origin import Origins
 from forecasting.training import History, train
@@ -140,7 +141,7 @@ def train_on(
             f"{format_time(until)} need at least 60 days before that and nothing after the end"
         )
     known = dataset_training(dataset, until)
-    load = _nodes(plan.hierarchy, known.loads)
+    load = node_loads(plan.hierarchy, known.loads)
     history = History(
         plan.hierarchy.ids,
         known.start + step * np.arange(len(load), dtype=np.int64),
@@ -185,7 +186,7 @@ def forecast_as_of(models: DatasetModels, dataset: Dataset, at: int, n_steps: in
     step = fleet.calendar.step_ns
     at -= (at - state.end_ns) % step
     known = dataset_training(dataset, at)
-    loads = _nodes(tree, known.loads)
+    loads = node_loads(tree, known.loads)
     state = _brought_up_to_date(models, state, loads, known.start)
     fresh = np.arange(state.end_ns, at, step)
     rows = (fresh - known.start) // step
@@ -261,8 +262,3 @@ def _check(models: DatasetModels, dataset: Dataset, at: int) -> None:
             f"the models have learnt from the time until {format_time(fleet.trained_until_ns)}; a "
             f"forecast of {format_time(at)} would know what came after it: train until then"
         )
-
-
-def _nodes(tree: Hierarchy, leaves: FloatArray) -> FloatArray:
-    """Return the loads of all nodes; a sum with a missing part is missing."""
-    return tree.aggregate(leaves.T).T

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,7 +91,11 @@ def test_a_series_that_cannot_be_fitted_is_issued_naive_with_the_reason(calendar
     trained = train(calendar, History(world.series, world.times[: 24 * 40], load,
                                       world.stations[: 24 * 40]))  # fmt: skip
     ahead = world.stations[24 * 40 : 24 * 42]
-    out = issue(trained.fleet, trained.state, trained.fleet.reconciler(tree), STEPS, ahead)
+    fleet = trained.fleet
+    assert "fewer than 14 days" in fleet.reasons[3]
+    # Nobody else has a model here: there is no shape to start from.
+    alone = replace(fleet, reasons=tuple(reason or "switched off" for reason in fleet.reasons))
+    out = issue(alone, trained.state, alone.reconciler(tree), STEPS, ahead)
     assert out.method[3] == "seasonal_naive_7d"
     assert "fewer than 14 days" in out.reason[3]
     np.testing.assert_array_equal(out.forecasts["gam_ar"][3], out.forecasts["seasonal_naive_7d"][3])

@@ -289,3 +289,43 @@ def test_the_horizon_of_a_training_is_that_of_its_forecasts(
     assert told["steps"] == 12
     assert parse_time(told["issue_time"]) == parse_time("2021-01-04T00:00:00Z") + 126 * DAY
     assert len(table) == 36
+
+
+def test_a_point_that_began_after_the_training_is_forecast_by_the_shapes_of_others(
+    gridcast: Any, tmp_path: Path
+) -> None:
+    load, weather = tables()
+    begun = pd.Timestamp("2021-04-20T00:00:00Z")
+    late = load[(load["series"] != "b") | (load["valid_time"] >= begun)]
+    folder = write(tmp_path / "data", late, weather)
+    models = tmp_path / "models"
+    ended = gridcast("train", str(folder), "--out", str(models), "--until", TRAINED)
+    assert ended.code == 0, ended.err
+    assert "fewer than 14 days" in ended.out
+    at = "2021-04-21T12:00:00Z"  # a day and a half after its first reading
+    table, told = forecast(gridcast, tmp_path, models, folder, "--at", at)
+    mine = table[table["series"] == "b"].set_index("valid_time")
+    assert set(mine["method"]) == {"cold_start"}
+    assert set(mine["reason"]) == {"1.5 days known: shaped like a, scaled"}
+    assert told["methods"] == {"gam_ar": 2, "cold_start": 1}
+    truth = load[load["series"] == "b"].set_index("valid_time")["value"].loc[mine.index]
+    assert (mine["forecast_mw"] / truth - 1).abs().mean() < 0.05
+    mean = by_series(table, "forecast_mw")
+    np.testing.assert_allclose(mean[:, 0], mean[:, 1] + mean[:, 2], rtol=1e-9)
+
+
+def test_a_backtest_serves_a_new_point_as_a_forecast_does(gridcast: Any, tmp_path: Path) -> None:
+    load, weather = tables()
+    begun = pd.Timestamp("2021-04-15T00:00:00Z")
+    late = load[(load["series"] != "b") | (load["valid_time"] >= begun)]
+    folder = write(tmp_path / "data", late, weather)
+    models = tmp_path / "models"
+    assert gridcast("train", str(folder), "--out", str(models), "--until", TRAINED).code == 0
+    table, _ = forecast(gridcast, tmp_path, models, folder, "--at", TRAINED)
+    protocol = read_protocol(
+        {"train_start": "2021-01-04", "test_start": TRAINED, "test_end": "2021-05-10"}
+    )
+    inputs = backtest_inputs(read_dataset(folder), protocol)
+    issued = fleet_of(inputs, protocol, 48).issued(Origins(np.array([inputs.n_train]), 48))
+    for method, column in (("gam_ar", "gam_ar_mw"), ("reconciled", "forecast_mw")):
+        np.testing.assert_allclose(by_series(table, column), issued[method][0], rtol=1e-8)
