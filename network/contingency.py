@@ -139,7 +139,8 @@ def generator_outages(
     factors = OutageFactors(network, v)
     found = []
     for block in blocks(rows):
-        flows = factors.after_injections(injection_changes(network, block, injected, share))
+        change = injection_changes(network, block, injected, share)
+        flows = factors.after_injections(change, losses=True)
         found.append(_overloads(factors, block, flows, at_least_percent, ratings))
     return _ranked(network, found, rows, ())
 

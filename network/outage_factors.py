@@ -54,12 +54,17 @@ class OutageFactors:
         self.s_to_mva: Complexes = v[t] * np.conj(y.to_end @ v) * network.base_mva
         self.p_from_mw: Floats = self.s_from_mva.real
         self.lower_end_pu: Floats = np.minimum(np.abs(v[f]), np.abs(v[t]))
+        # r P^2 / |v|^2 is lost; of the reactive flow that stays, nothing more.
+        on = branches.in_service
+        self._loss_per_mw2 = np.where(on, branches.r_pu, 0.0) / np.abs(v[f]) ** 2
+        self._loss_per_mw2 /= network.base_mva
         stiffness = np.abs(v[f] * v[t] * y.ft)
         rows = np.arange(n_branch)
         self._incidence: Sparse = sp.csr_array(
             (np.r_[np.ones(n_branch), -np.ones(n_branch)], (np.r_[rows, rows], np.r_[f, t])),
             shape=(n_branch, n_bus),
         )
+        self._ends: Sparse = abs(self._incidence)
         island = islands(network)
         free = island >= 0
         free[reference_buses(network, island)] = False
@@ -96,13 +101,16 @@ class OutageFactors:
         change[rows, here] = np.where(split, np.nan, 0.0)
         return change
 
-    def after_injections(self, p_mw: Floats) -> Floats:
+    def after_injections(self, p_mw: Floats, *, losses: bool = False) -> Floats:
         """Flows after a change of injections.
 
         Parameters
         ----------
         p_mw : (n_bus, k) float
             Changes of the net injection; what does not sum to zero goes to the reference.
+        losses : bool
+            Whether what the changed flows lose more is drawn too, half at either end: power
+            that comes from afar loses a good part of itself on the way.
 
         Returns
         -------
@@ -110,7 +118,15 @@ class OutageFactors:
             Active power at the from end, MW.
         """
         change: Floats = self._flow @ self._factor.solve(p_mw[self._free])
-        return self.p_from_mw[:, None] + change
+        change += self.p_from_mw[:, None]
+        if losses:
+            lost = change**2
+            lost -= self.p_from_mw[:, None] ** 2
+            lost *= 0.5 * self._loss_per_mw2[:, None]
+            drawn = self._ends.T @ lost
+            change -= self._flow @ self._factor.solve(drawn[self._free])
+            change += lost
+        return change
 
     def after_outage(
         self, outage: Outage, unit_mw: Floats, *, share: Floats | None = None

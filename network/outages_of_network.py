@@ -110,7 +110,7 @@ def linear_flows(
     if kind is OutageKind.UNIT:
         rows = np.array([outage.units[0] for outage in outages])
         change = injection_changes(network, rows, unit_mw)
-        return factors.after_injections(change), (here[:0], here[:0])
+        return factors.after_injections(change, losses=True), (here[:0], here[:0])
     flows = np.stack([factors.after_outage(outage, unit_mw) for outage in outages], axis=1)
     lost = [lost_branches(network, outage) for outage in outages]
     return flows, (np.concatenate(lost), np.repeat(here, [len(rows) for rows in lost]))

@@ -3,10 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from network.contingency import branch_outages, generator_outages
+from network.bridges import find_bridges
+from network.contingency import branch_outages, generator_outages, injection_changes
 from network.errors import NotConverged
 from network.model import Network
 from network.outage_factors import OutageFactors
+from network.outage_power_flow import OutagePowerFlow
+from network.outages import branch_outage, unit_outage
 from network.power_flow import PowerFlow
 from network.published.ieee118 import with_published_data
 
@@ -77,8 +80,56 @@ def test_a_lost_generator_is_replaced_from_the_slack(three_buses: Network) -> No
     screen = generator_outages(replace(three_buses, branches=tight), v)
     assert set(screen.contingency.tolist()) == {1}
     flows = dict(zip(screen.element.tolist(), screen.p_from_mw.tolist(), strict=True))
-    before = OutageFactors(three_buses, v).p_from_mw
-    assert flows[0] + flows[2] == pytest.approx(before[0] + before[2] + 40)
+    factors = OutageFactors(three_buses, v)
+    linear = factors.after_injections(np.array([[40.0], [0.0], [-40.0]]))[:, 0]
+    before = factors.p_from_mw
+    assert linear[0] + linear[2] == pytest.approx(before[0] + before[2] + 40)
+    # Beside the 40 MW the slack gives what the flows lose more: r P^2 by the square of the
+    # voltage at the from end.
+    r, v_from = three_buses.branches.r_pu[:3], np.abs(v)[three_buses.branches.from_bus[:3]]
+    lost = (r * (linear[:3] ** 2 - before[:3] ** 2) / v_from**2 / 100).sum()
+    assert lost > 0.3
+    assert flows[0] + flows[2] == pytest.approx(before[0] + before[2] + 40 + lost)
+
+
+def test_flows_after_lost_generators_are_close_to_those_of_an_ac_solution(
+    case118: Network,
+) -> None:
+    v = PowerFlow(case118).solve()
+    factors, one = OutageFactors(case118, v), OutagePowerFlow(case118, v)
+    units = case118.generators
+    rows = np.flatnonzero((np.abs(one.unit_mw) > 0) & (case118.buses.kind[units.bus] == 2))
+    change = injection_changes(case118, rows, one.unit_mw)
+    after = factors.after_injections(change, losses=True)
+    off: list[np.ndarray] = []
+    for place, row in enumerate(rows.tolist()):
+        exact = one.after(unit_outage(case118, row))
+        assert exact is not None
+        p = exact.s_from_mva.real
+        moved = np.abs(p - factors.p_from_mw) > 5
+        off.append(np.abs(after[:, place] - p)[moved])
+    assert len(off) == 18
+    assert np.quantile(np.concatenate(off), 0.95) < 4
+
+
+def test_flows_after_outages_of_1354_buses_are_closer_still(case1354: Network) -> None:
+    solved = PowerFlow(case1354).solution()
+    factors, one = OutageFactors(case1354, solved.v), OutagePowerFlow(case1354, solved.v)
+    # A sample; benchmarks/contingency.py holds them all to an AC solution.
+    rows = np.flatnonzero(np.abs(factors.p_from_mw) > 5)[::15]
+    rows = rows[~np.isin(rows, find_bridges(case1354).branch)]
+    after = factors.after_branches(rows)
+    off: list[np.ndarray] = []
+    for place, row in enumerate(rows.tolist()):
+        exact = one.after(branch_outage(case1354, row))
+        if exact is None:
+            continue
+        p = exact.s_from_mva.real
+        moved = np.abs(p - factors.p_from_mw) > 5
+        moved[row] = False
+        off.append(np.abs(after[:, place] - p)[moved])
+    assert len(off) > 70
+    assert np.quantile(np.concatenate(off), 0.95) < 3
 
 
 def test_only_the_outages_asked_for_are_computed(case118: Network) -> None:
