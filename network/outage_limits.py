@@ -29,6 +29,10 @@ __all__ = [
 ]
 
 
+_ROUNDING_PU = 1e-9
+"""A voltage that is held at an end of the band is within it."""
+
+
 @dataclass(frozen=True, slots=True)
 class StudyLimits:
     """What a study holds a network to.
@@ -215,8 +219,8 @@ def find_excursions(
     before : (n_bus,) complex
     """
     magnitude = np.abs(v)
-    low = (magnitude < limits.v_min_pu) & (magnitude > 0)
-    bus, place = np.nonzero(low | (magnitude > limits.v_max_pu))
+    low = (magnitude < limits.v_min_pu - _ROUNDING_PU) & (magnitude > 0)
+    bus, place = np.nonzero(low | (magnitude > limits.v_max_pu + _ROUNDING_PU))
     return Excursions(
         outage=outage[place],
         bus=bus,
