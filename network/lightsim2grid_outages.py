@@ -20,7 +20,7 @@ from network.model import BusKind, Network
 from network.outage_power_flow import OutagePowerFlow
 from network.outages import Outage, lost_branches
 
-__all__ = ["lightsim2grid_version", "solved_by_lightsim2grid"]
+__all__ = ["lightsim2grid_model", "lightsim2grid_version", "solved_by_lightsim2grid"]
 
 _STEPS, _TOLERANCE = 20, 1e-8
 
@@ -59,7 +59,7 @@ def solved_by_lightsim2grid(
         after[:, only_branches], solved[only_branches] = _contingencies(one, v, of_branches)
     for place in sorted(set(range(len(outages))) - set(only_branches)):
         network, injection = one.changed(outages[place])
-        model, _ = _model(network, injection, np.abs(v))
+        model, _ = lightsim2grid_model(network, injection, np.abs(v))
         found = model.ac_pf(_start(network, v), _STEPS, _TOLERANCE)
         if len(found):
             after[:, place], solved[place] = found, True
@@ -77,7 +77,7 @@ def _contingencies(
     one: OutagePowerFlow, v: Complexes, outages: Sequence[Outage]
 ) -> tuple[Complexes, Bools]:
     network = one.network
-    model, number = _model(network, one.s_bus_mva, np.abs(v))
+    model, number = lightsim2grid_model(network, one.s_bus_mva, np.abs(v))
     module = importlib.import_module("lightsim2grid.contingencyAnalysis")
     analysis = module.ContingencyAnalysisCPP(model)
     keys = [tuple(sorted(number[lost_branches(network, outage)].tolist())) for outage in outages]
@@ -96,10 +96,26 @@ def _start(network: Network, v: Complexes) -> Complexes:
     return np.where((network.buses.kind == BusKind.OUT) | (v == 0), 1.0, v)
 
 
-def _model(
+def lightsim2grid_model(
     network: Network, injection_mva: Complexes, magnitude: Any
 ) -> tuple[Any, np.typing.NDArray[np.int64]]:
-    """Make its model of a network with given injections, and its numbers of our branches."""
+    """Make its model of a network.
+
+    Parameters
+    ----------
+    network : Network
+        With one slack bus.
+    injection_mva : (n_bus,) complex
+        Net injections.
+    magnitude : (n_bus,) float
+        Voltages held at slack and PV buses, per unit.
+
+    Returns
+    -------
+    model : lightsim2grid.network.LSGrid
+    number : (n_branch,) int
+        Its numbers of our branches: it has lines before transformers.
+    """
     branches, base = network.branches, network.base_mva
     live = fed_buses(network)
     kind = np.where(live, network.buses.kind, int(BusKind.OUT))
