@@ -1,24 +1,25 @@
 r"""States that only second-order effects determine.
 
-Without active power an angle shows in reactive power alone, through the cosine: as much for
-one sign of it as for the other, so a scan has two states that fit. What is known to first
-order stays known when all voltages are made equal, where sines vanish; so the variance of a
-state there, against that where the network is, tells how much of it is mere second order.
+Without active power an angle shows in reactive power alone, through a cosine and through
+losses, which are quadratic: two states fit, and they may lie far apart. With lossless branches
+and all voltages equal the derivatives that mislead vanish and those that determine remain: of
+active power by angles, of reactive power by magnitudes. What is open there is open.
 """
+
+from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
-from network.arrays import Bools, Floats, Ints
+from network.arrays import Bools, Floats, Ints, Sparse
 from network.gain import GainFactor
 from network.gain_pattern import GainPattern
 from network.measurement import Quantity
 from network.measurement_functions import MeasurementFunctions
+from network.model import Network
 
 __all__ = ["FirstOrder"]
 
-_MUCH_LESS = 1.5
-"""Growth of a standard error from the state of the network to equal voltages. With P measured
-it hardly grows at all; for two states to fit, it has to double."""
 _COMPARABLE = 0.25
 _PRECISION = 25.0
 _P_FLOWS = (int(Quantity.P_FROM), int(Quantity.P_TO))
@@ -68,21 +69,45 @@ class FirstOrder:
         about = np.maximum(q, np.maximum(alone[self._from], alone[self._to]))
         return bool(np.any(self._in_service & (p < _COMPARABLE * about)))
 
-    def lacking(self, weight: Floats, variance: Floats) -> Bools:
-        """Mark the states ``(n_state,)`` that are determined to second order only.
+    def open(self, weight: Floats, weak: float) -> Bools:
+        """Mark the states ``(n_state,)`` that are not determined to first order.
 
         Parameters
         ----------
         weight : (m,) float
-        variance : (n_state,) float
-            Where the network is, with these weights.
+        weak : float
+            Standard error, radian or per unit, above which a state is not determined.
         """
-        functions = self._functions
-        equal = np.ones(functions.n_bus, np.complex128)
-        jacobian = functions.jacobian(functions.evaluate(equal))
-        held = np.full(functions.n_state, _PRECISION)
-        factor = GainFactor(jacobian, weight, self._pattern, held)
-        return factor.state_variance > _MUCH_LESS**2 * variance
+        held = np.full(self._functions.n_state, _PRECISION)
+        factor = GainFactor(self._jacobian, weight, self._pattern, held)
+        return ~(factor.state_variance <= weak**2)
+
+    @cached_property
+    def _jacobian(self) -> Sparse:
+        network = _lossless(self._functions.network)
+        functions = MeasurementFunctions(network, self._functions.telemetry)
+        return functions.jacobian(functions.evaluate(np.ones(network.n_bus, np.complex128)))
+
+
+def _lossless(network: Network) -> Network:
+    """Return the network with reactances in place of impedances, and no shunts or shifts."""
+    branches, buses = network.branches, network.buses
+    no_bus, none = np.zeros(network.n_bus), np.zeros(network.n_branch)
+    reactance = np.hypot(branches.r_pu, branches.x_pu)
+    return replace(
+        network,
+        buses=replace(buses, gs_mw=no_bus, bs_mvar=no_bus),
+        branches=replace(
+            branches,
+            r_pu=none,
+            x_pu=reactance,
+            g_from_pu=none,
+            b_from_pu=none,
+            g_to_pu=none,
+            b_to_pu=none,
+            shift_deg=none,
+        ),
+    )
 
 
 def _greatest(place: Ints, weight: Floats, count: int) -> Floats:

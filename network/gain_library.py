@@ -122,17 +122,17 @@ class GainLibrary:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        made: tuple[GainFactor, Prior | None, Bools]
+        made: tuple[GainFactor, Prior | None, Bools] | None = None
         try:
             factor = GainFactor(self._jacobian, weight, self.pattern)
-            weak = ~(factor.state_variance <= _WEAK**2)
-            if self._first_order.may_be_lacking(weight):
-                weak |= self._first_order.lacking(weight, factor.state_variance)
             made = factor, None, self._functions.island >= 0
-            if weak.any():
-                made = self._with_prior(weight, weak)
+            open_ = ~(factor.state_variance <= _WEAK**2)
         except NotObservable:
-            made = self._with_prior(weight, self._open(weight))
+            open_ = self._open(weight)
+        if self._first_order.may_be_lacking(weight):
+            open_ |= self._first_order.open(weight, _WEAK)
+        if made is None or open_.any():
+            made = self._with_prior(weight, open_)
         self._kept[key] = made
         if len(self._kept) > _KEPT_FACTORS:
             self._kept.popitem(last=False)
