@@ -134,6 +134,7 @@ class Estimator:
         sigma: Floats | None = None,
         v0: Complexes | None = None,
         remove_bad: bool = True,
+        cold: bool = True,
     ) -> StateEstimate:
         """Estimate the state from one scan.
 
@@ -149,6 +150,8 @@ class Estimator:
             plausible, a portfolio of cold starts is tried.
         remove_bad : bool
             Whether to look for bad measurements.
+        cold : bool
+            Whether to try cold starts where ``v0`` leads nowhere plausible.
 
         Returns
         -------
@@ -171,7 +174,7 @@ class Estimator:
         best: StateEstimate | None = None
         doubt = self._may_test & remove_bad
         impossible = doubt & (np.abs(z) > self._bound) & (weight > 0)
-        for problem, gain, fit in self._attempts(z, weight, impossible, doubt, v0):
+        for problem, gain, fit in self._attempts(z, weight, impossible, doubt, v0, cold):
             estimate = self._finish(weight, problem, gain, fit, remove_bad)
             if estimate.plausible:
                 return estimate
@@ -189,7 +192,13 @@ class Estimator:
         return self._gains.for_weight(weight).solver
 
     def _attempts(
-        self, z: Floats, weight: Floats, impossible: Bools, doubt: Bools, v0: Complexes | None
+        self,
+        z: Floats,
+        weight: Floats,
+        impossible: Bools,
+        doubt: Bools,
+        v0: Complexes | None,
+        cold: bool,
     ) -> Iterator[tuple[Problem, Gain, Fit]]:
         """Yield fits until one is found plausible, the likeliest to succeed first."""
         problem, gain = self._problem(z, np.where(impossible, 0.0, weight))
@@ -202,6 +211,8 @@ class Estimator:
             if 0 < far.sum() <= 0.1 * len(z):
                 pruned, lessened = self._problem(z, np.where(far | impossible, 0.0, weight))
                 yield pruned, lessened, self._minimise(pruned, start, lessened)
+        if v0 is not None and not cold:
+            return
         starts = cold_starts(problem, self._gains.at, self._flat(z), tolerance=self.tolerance)
         for fit in starts:
             yield problem, gain, fit

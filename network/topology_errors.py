@@ -1,18 +1,16 @@
-r"""Hypotheses for a scan that does not fit: a wrong breaker status, a wrong tap, or sensors.
+"""Hypotheses for a scan that does not fit: a wrong breaker status, a wrong tap, or sensors.
 
-Whatever is wrong with the model of a branch shows as a discrepancy of its four flows,
-which the measurements at its ends and of the injections there all share. The gain in J
-from admitting that discrepancy ranks the branches; the best are then estimated with
-their status turned or their tap fitted. Hypotheses compete on J plus what they cost
-(K. A. Clements, P. W. Davis, "Detection and identification of topology errors", 1988).
+What J would gain from admitting a discrepancy of the flows of a branch ranks the branches
+(see :mod:`network.discrepancy`); those that could be it are then estimated with their status
+turned or their tap fitted. Hypotheses compete on J plus what they cost.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from network.arrays import Floats, Ints
-from network.downdate import Downdate
+from network.arrays import Complexes, Floats
+from network.discrepancy import Discrepancies
 from network.errors import NotObservable
 from network.estimate import StateEstimate
 from network.estimator import Estimator
@@ -20,12 +18,16 @@ from network.measurement import Quantity
 from network.measurement_faults import NAMED_COST, MeasurementFault, measurement_faults
 from network.model import Network
 
-__all__ = ["Hypothesis", "explain", "suspect_branches"]
+__all__ = ["Hypothesis", "explain"]
 
-_TAP_STEP = 0.02
 _MOST_ROWS = 60
 _STRIKING = 4.0
 _TAP_COST = 18.0
+_RIVAL = 0.6
+"""Part of what the best explanation gains that another branch must be worth to be tried."""
+_TAP_CLOSE = 1e-3
+_TAP_PART = 0.5
+"""Part of a discrepancy that a change of the tap must explain for it to be fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +86,29 @@ def explain(
         return ()
     network = estimator.network
     found = [_weighed("measurements", "", np.nan, estimator, value, estimate, 0.0)]
-    if found[0].plausible and all(fault.kind != "gross" for fault in found[0].faults):
+    faults = found[0].faults
+    if found[0].plausible and len(faults) == 1 and faults[0].kind != "gross":
         return tuple(found)
-    for branch in suspect_branches(estimator, value, estimate)[:most].tolist():
+    suspects, discrepancies, whole = _suspects(estimator, value, estimate)
+    best = found[0].score
+    for branch, worth in suspects[:most]:
+        if worth < _RIVAL * (whole.objective - best):
+            break
         name = str(network.branches.id[branch])
         turned = _with_status(network, branch)
         kind = "closed" if turned.branches.in_service[branch] else "open"
-        other = _estimated(estimator, turned, value, estimate)
+        other = _estimated(estimator, turned, value, estimate.v)
         if other is not None:
             found.append(_weighed(kind, name, np.nan, *other, NAMED_COST))
         if network.branches.in_service[branch] and _has_tap(network, branch):
-            tap, fitted = _fitted_tap(estimator, branch, value, estimate)
-            if fitted is not None:
-                found.append(_weighed("tap", name, tap, *fitted, _TAP_COST))
-        if any(not hypothesis.faults and hypothesis.plausible for hypothesis in found):
-            break
+            change = discrepancies.by_tap(network, branch)
+            explained, move = discrepancies.of(branch).along(change)
+            if explained > _TAP_PART * worth:
+                tap = float(network.branches.tap[branch]) + move
+                tap, fitted = _fitted_tap(estimator, branch, tap, value, estimate.v)
+                if fitted is not None:
+                    found.append(_weighed("tap", name, tap, *fitted, _TAP_COST))
+        best = min(hypothesis.score for hypothesis in found)
     return tuple(sorted(found, key=lambda hypothesis: hypothesis.score))
 
 
@@ -124,38 +134,18 @@ def _weighed(
     )
 
 
-def suspect_branches(estimator: Estimator, value: Floats, estimate: StateEstimate) -> Ints:
-    """Rank the branches whose model may be wrong.
-
-    Parameters
-    ----------
-    estimator : Estimator
-    value : (m,) float
-        The scan.
-    estimate : StateEstimate
-        Its estimate; branches at removed measurements or large residuals are tried.
-
-    Returns
-    -------
-    (k,) int
-        Rows of branches, the most suspect first.
-    """
+def _suspects(
+    estimator: Estimator, value: Floats, estimate: StateEstimate
+) -> tuple[list[tuple[int, float]], Discrepancies, StateEstimate]:
+    """Branches and what freeing them is worth, the most suspect first; and the whole scan's fit."""
     network, telemetry = estimator.network, estimator.telemetry
     branches = network.branches
-    whole = estimator.estimate(value, v0=estimate.v, remove_bad=False)
-    per_unit = telemetry.per_unit(network.base_mva)
-    residual = np.where(np.isfinite(whole.residual), whole.residual, 0.0) * per_unit
-    gain = estimator.gain(whole.weight)
-    rows_of = _rows_by_place(telemetry.quantity, telemetry.element)
-    with np.errstate(divide="ignore"):
-        own = np.where(whole.weight > 0, 1.0 / whole.weight, np.inf)
-    left = np.maximum(own - gain.estimate_variance(), 0.01 * own)
-    normalised = np.abs(residual) / np.sqrt(left)
+    whole = estimator.estimate(value, v0=estimate.v, remove_bad=False, cold=False)
+    discrepancies = Discrepancies(network, telemetry, whole, estimator.gain(whole.weight))
     # A wrong model may be explained away by its neighbours: what is removed then is theirs,
     # but the residuals of the whole scan still point at it.
-    striking = np.argsort(-normalised)[:_MOST_ROWS]
     rows = {removal.row for removal in estimate.removed}
-    rows |= set(striking[normalised[striking] > _STRIKING].tolist())
+    rows |= set(discrepancies.striking(_MOST_ROWS, _STRIKING).tolist())
     buses, at_flow = set(), set()
     for row in rows:
         quantity, element = telemetry.quantity[row], int(telemetry.element[row])
@@ -165,48 +155,8 @@ def suspect_branches(estimator: Estimator, value: Floats, estimate: StateEstimat
             at_flow.add(element)
     ends = np.isin(branches.from_bus, list(buses)) | np.isin(branches.to_bus, list(buses))
     candidates = sorted(at_flow | set(np.flatnonzero(ends).tolist()))
-    scores = np.array([_score(network, row, rows_of, whole, residual, gain) for row in candidates])
-    order = np.argsort(-scores, kind="stable")
-    return np.array(candidates, dtype=np.int64)[order]
-
-
-def _score(
-    network: Network,
-    branch: int,
-    rows_of: dict[tuple[int, int], list[int]],
-    whole: StateEstimate,
-    residual: Floats,
-    gain: Downdate,
-) -> float:
-    """What J would lose if the four flows of a branch were free of its model."""
-    f, t = int(network.branches.from_bus[branch]), int(network.branches.to_bus[branch])
-    shared = (
-        ((Quantity.P_FROM, branch), (Quantity.P_INJECTION, f)),
-        ((Quantity.Q_FROM, branch), (Quantity.Q_INJECTION, f)),
-        ((Quantity.P_TO, branch), (Quantity.P_INJECTION, t)),
-        ((Quantity.Q_TO, branch), (Quantity.Q_INJECTION, t)),
-    )
-    columns = [
-        [row for place in places for row in rows_of.get(place, ()) if whole.weight[row] > 0]
-        for places in shared
-    ]
-    rows = np.array(sorted({row for column in columns for row in column}), dtype=np.int64)
-    if not len(rows):
-        return 0.0
-    weight = whole.weight[rows]
-    signature = np.array([np.isin(rows, column) for column in columns if column], np.float64)
-    covariance = np.diag(1.0 / weight) - gain.factor.jacobian[rows] @ gain.columns(rows)
-    pull = signature * weight
-    against = pull @ residual[rows]
-    information = pull @ covariance @ pull.T
-    return float(against @ np.linalg.pinv(information, rcond=1e-8) @ against)
-
-
-def _rows_by_place(quantity: Ints, element: Ints) -> dict[tuple[int, int], list[int]]:
-    rows: dict[tuple[int, int], list[int]] = {}
-    for row, place in enumerate(zip(quantity.tolist(), element.tolist(), strict=True)):
-        rows.setdefault(place, []).append(row)
-    return rows
+    worth = [(branch, discrepancies.of(branch).worth) for branch in candidates]
+    return sorted(worth, key=lambda one: -one[1]), discrepancies, whole
 
 
 def _with_status(network: Network, branch: int) -> Network:
@@ -222,45 +172,36 @@ def _has_tap(network: Network, branch: int) -> bool:
 
 
 def _estimated(
-    estimator: Estimator, network: Network, value: Floats, estimate: StateEstimate
+    estimator: Estimator, network: Network, value: Floats, v: Complexes, remove_bad: bool = True
 ) -> _Estimated | None:
-    start = np.where(estimate.v == 0, 1.0, estimate.v)
+    start = np.where(v == 0, 1.0, v)
     try:
         other = Estimator(network, estimator.telemetry, at=start, tolerance=estimator.tolerance)
-        result = other.estimate(value, v0=start)
+        result = other.estimate(value, v0=start, remove_bad=remove_bad, cold=False)
     except NotObservable:
         return None
     return (other, value, result) if result.converged else None
 
 
 def _fitted_tap(
-    estimator: Estimator, branch: int, value: Floats, estimate: StateEstimate
+    estimator: Estimator, branch: int, tap: float, value: Floats, v: Complexes
 ) -> tuple[float, _Estimated | None]:
-    """Fit the ratio of a transformer: parabolas through J, twice."""
-    network = estimator.network
-    centre, step = float(network.branches.tap[branch]), _TAP_STEP
-
-    def at(tap: float) -> _Estimated | None:
-        taps = network.branches.tap.copy()
-        taps[branch] = tap
-        other = replace(network, branches=replace(network.branches, tap=taps))
-        start = np.where(estimate.v == 0, 1.0, estimate.v)
-        tried = Estimator(other, estimator.telemetry, at=start, tolerance=estimator.tolerance)
-        result = tried.estimate(value, v0=start, remove_bad=False)
-        return (tried, value, result) if result.converged else None
-
-    for _ in range(3):
-        three = [at(centre + move) for move in (-step, 0.0, step)]
-        j = [np.inf if one is None else one[2].objective for one in three]
-        bend = j[0] - 2 * j[1] + j[2]
-        if not np.isfinite(bend) or bend <= 0:
-            return centre, None
-        move = 0.5 * step * (j[0] - j[2]) / bend
-        centre += float(np.clip(move, -5 * step, 5 * step))
-        step = max(abs(move) / 4, 1e-3)
-        if abs(move) < 5e-4:
+    """Fit the ratio of a transformer by Newton's method, each step at the state it leads to."""
+    for _ in range(4):
+        network = _with_tap(estimator.network, branch, tap)
+        tried = _estimated(estimator, network, value, v, remove_bad=False)
+        if tried is None:
+            return tap, None
+        there, _, result = tried
+        discrepancies = Discrepancies(network, there.telemetry, result, there.gain(result.weight))
+        _, move = discrepancies.of(branch).along(discrepancies.by_tap(network, branch))
+        tap, v = tap + move, result.v
+        if abs(move) < _TAP_CLOSE:
             break
+    return tap, _estimated(estimator, _with_tap(estimator.network, branch, tap), value, v)
+
+
+def _with_tap(network: Network, branch: int, tap: float) -> Network:
     taps = network.branches.tap.copy()
-    taps[branch] = centre
-    fitted = replace(network, branches=replace(network.branches, tap=taps))
-    return centre, _estimated(estimator, fitted, value, estimate)
+    taps[branch] = tap
+    return replace(network, branches=replace(network.branches, tap=taps))

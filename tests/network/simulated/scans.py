@@ -10,11 +10,12 @@ from network.arrays import Complexes, Floats, Ints
 from network.estimate import StateEstimate
 from network.estimator import Estimator
 from network.measurement import Origin, Quantity, Telemetry, full_telemetry
+from network.measurement_functions import MeasurementFunctions
 from network.model import BusKind, Network
 from network.power_flow import PowerFlow, PowerFlowSolution
 from network.standard_errors import StandardErrors
 
-__all__ = ["DrawnScan", "SimulatedScans"]
+__all__ = ["DrawnScan", "SimulatedScans", "readings"]
 
 TYPICAL_ERROR = 0.2
 """Relative standard deviation of a typical value about the true one."""
@@ -140,6 +141,12 @@ class SimulatedScans:
         ]
         every = np.concatenate(parts)
         return every[np.isfinite(every)]
+
+
+def readings(network: Network, telemetry: Telemetry, v: Complexes) -> Floats:
+    """What telemetry would read on a network in a state, each value in its own unit."""
+    functions = MeasurementFunctions(network, telemetry)
+    return functions.values(functions.evaluate(v)) / telemetry.per_unit(network.base_mva)
 
 
 def _at_load(network: Network, load: float) -> PowerFlowSolution:
