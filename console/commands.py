@@ -21,7 +21,7 @@ from console.studies.contingency import contingency
 from console.studies.estimate import estimate
 from console.studies.rupture import rupture
 from console.studies.train import train
-from console.topics import alarms, dead_letters, meters, topics
+from console.topics import alarms, dead_letters, meters, sources, topics
 
 __all__ = ["app"]
 
@@ -53,6 +53,7 @@ app.add_typer(forecast.app, name="forecast")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(meters.app, name="meters")
+app.add_typer(sources.app, name="sources")
 app.add_typer(prepare_server.app, name="historian")
 app.add_typer(lineage.app, name="lineage")
 

@@ -48,6 +48,7 @@ programs and on the kind of processor of the recording, a replay gives the same 
 _LEFT_OUT = ("alarms",)
 """A replay sends no alarms."""
 _RAW = ("scada.frame.v1", "meter.read.v1", "weather.v1")
+_ACTS = "operator.act.v1"
 _CLOSING = 10 * MINUTE
 """How far beyond the end raw records are read, that all that was known by then comes out."""
 _LEADS = (HOUR, DAY, 2 * DAY)
@@ -144,7 +145,7 @@ def replay_recorded(
         )
     scenario = read_scenario(run)
     areas = len(scenario.register.areas)
-    raw = _raw_partitions(settings.namespace, areas)
+    raw = _raw_partitions(settings.namespace, areas, scenario.plan.operator_acts)
     first, last = _period(run, recorded, raw, start, end)
     opening = find_opening(run, recorded, raw, first, warm_up)
     first = first if opening.known_by is None else opening.known_by
@@ -264,12 +265,13 @@ _RUN_PACED = RunnerOptions(checkpoint_every=timedelta.max, until_end=True, burst
 """Each partition a record at a time, that none runs ahead of the others."""
 
 
-def _raw_partitions(namespace: str, areas: int) -> list[Partition]:
+def _raw_partitions(namespace: str, areas: int, acts: bool) -> list[Partition]:
+    names = (*_RAW, _ACTS) if acts else _RAW
     return [
         place
         for topic, numbers in _inputs(namespace, areas).items()
         for place in (Partition(topic, number) for number in numbers)
-        if topic in {topic_name(namespace, name) for name in _RAW}
+        if topic in {topic_name(namespace, name) for name in names}
     ]
 
 

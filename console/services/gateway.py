@@ -31,6 +31,9 @@ _logger = structlog.get_logger(__name__)
 SENT_FILE = "sent.json"
 """Where the gateway leaves what it has sent, once all of it is."""
 
+WRITTEN_BY_PEOPLE = ("operator.act.v1", "meter.read.v1")
+"""Catalogue names of the topics that commands write to beside it."""
+
 _LEAD = 8 * HOUR
 _LOOK_BACK = 50
 
@@ -41,8 +44,10 @@ def send(run: RunFile, stop: threading.Event) -> None:
     twin = twin_of(run, read_case(run.directory / "network"))
     reader, writer, client = open_reader(settings), open_writer(settings), open_redis(settings)
     if isinstance(writer, EmbeddedLogWriter):
-        # Operators write there too, while it ticks.
-        writer.share(topic_name(settings.namespace, "operator.act.v1"), [0])
+        # What people do and decide is written there too, while it sends.
+        for topic, number in twin.partitions:
+            if topic in {topic_name(settings.namespace, name) for name in WRITTEN_BY_PEOPLE}:
+                writer.share(topic, [number])
     pulse = Pulse(client, settings.namespace, "gateway")
     retention = Retention(writer, [Partition(*place) for place in twin.partitions])
     bound = ForecastBound(reader, settings.namespace, run.start)

@@ -102,7 +102,8 @@ def read_scenario(run: RunFile) -> Scenario:
         mid_term=forecast.mid_term,
         residual=forecast.residual,
     )
-    plan = replace(plan, code=code_version())
+    acts = bool(run.settings.alarms.operator_acts)
+    plan = replace(plan, code=code_version(), operator_acts=acts)
     clock = LocalClock(ZoneInfo(TIMEZONE), [_EPOCH + timedelta(days=int(d)) for d in holidays])
     return Scenario(network, register, plan, clock)
 

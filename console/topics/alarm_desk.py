@@ -6,19 +6,16 @@ from collections.abc import Sequence
 
 from redis import RedisError
 
-from console.errors import BadInputError, UnavailableError
-from console.log_access import open_reader, open_writer
+from console.errors import UnavailableError
+from console.log_access import open_reader
 from console.redis_access import open_redis
 from console.settings import Settings
+from console.topics.operator_acts import OperatorActs
 from records.alarm import ALARM_TYPE, Alarm, AlarmKey, AlarmKind, decode_alarm
-from records.errors import RecordError
 from records.log import Partition
-from records.operator_act import ActKind, OperatorAct, act_record, decode_act
-from records.time import format_time
+from records.operator_act import ActKind, OperatorAct
 from records.topics import topic_name
-from storage.embedded_log import EmbeddedLogWriter
 from storage.redis_state import LiveState
-from stream.replay_log import last_tick_time
 
 __all__ = ["AlarmDesk"]
 
@@ -42,7 +39,7 @@ class AlarmDesk:
         self._reader = open_reader(settings)
         space = settings.namespace
         self._alarms = Partition(topic_name(space, "network.alarm.v1"), 0)
-        self._acts = Partition(topic_name(space, "operator.act.v1"), 0)
+        self._acts = OperatorActs(settings, self._reader)
         self._known: list[Alarm] | None = None
 
     def __enter__(self) -> AlarmDesk:
@@ -75,16 +72,7 @@ class AlarmDesk:
         BadInputError
             When nothing takes acts in: their topic has no ticks.
         """
-        tick = None
-        if 0 in self._reader.partitions(self._acts.topic):
-            tick = last_tick_time(self._reader, self._acts)
-        if tick is None:
-            raise BadInputError(
-                f"{self._acts.topic} has no ticks, so no run takes in what operators do: set "
-                "alarms.operator_acts and let a gateway tick it, or name the run with --directory "
-                "and --namespace"
-            )
-        return max([tick, *(alarm.updated for alarm in self.active())])
+        return max([self._acts.now(), *(alarm.updated for alarm in self.active())])
 
     def send(
         self,
@@ -103,26 +91,13 @@ class AlarmDesk:
         BadInputError
             When nobody stands for it, or it would be refused.
         """
-        if not by.strip():
-            raise BadInputError("--by: say who stands for it")
         now = self.now()
-        acts = [
-            OperatorAct(element, act, now, by.strip(), kind, until, note) for element in elements
-        ]
-        records = [act_record(self._acts.topic, each) for each in acts]
-        for record in records:
-            try:
-                decode_act(record.value)
-            except RecordError as error:
-                raise BadInputError(f"{error}; it is {format_time(now)} in this run") from None
-        writer = open_writer(self._settings)
-        try:
-            if isinstance(writer, EmbeddedLogWriter):
-                writer.share(self._acts.topic, [self._acts.number])
-            writer.append(records)
-            writer.flush()
-        finally:
-            writer.close()
+        self._acts.leave(
+            lambda operator: [
+                OperatorAct(element, act, now, operator, kind, until, note) for element in elements
+            ],
+            by,
+        )
         return now
 
     def _told(self) -> list[Alarm]:

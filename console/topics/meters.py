@@ -92,11 +92,7 @@ def approve(
     namespace: Namespace = None,
     directory: Directory = None,
 ) -> None:
-    """Approve estimates of a meter: what is proposed, within --from and --to what was rejected too.
-
-    Over the embedded log nothing else may be writing meter documents: stop `gridcast up` first;
-    the decision is taken in when it runs again.
-    """
+    """Approve what is proposed of a meter, within --from and --to what was rejected too."""
     settings = load_settings(config, namespace=namespace, directory=directory)
     _decide(settings, Decision.APPROVE, meter, by, reason, since, until)
 
@@ -112,11 +108,7 @@ def reject(
     namespace: Namespace = None,
     directory: Directory = None,
 ) -> None:
-    """Reject estimates of a meter: what is proposed, within --from and --to what was approved too.
-
-    Over the embedded log nothing else may be writing meter documents: stop `gridcast up` first;
-    the decision is taken in when it runs again.
-    """
+    """Reject what is proposed of a meter, within --from and --to what was approved too."""
     settings = load_settings(config, namespace=namespace, directory=directory)
     _decide(settings, Decision.REJECT, meter, by, reason, since, until)
 
@@ -165,7 +157,7 @@ def _decide(
     writer = open_writer(settings)
     try:
         if isinstance(writer, EmbeddedLogWriter):
-            writer.claim(topic, [area])
+            writer.share(topic, [area])
         writer.append([approval_record(topic, approval)])
         writer.flush()
     finally:

@@ -65,7 +65,12 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the twin: gateway, stages, recorder and rebuild in turns, in this process."""
     place = tmp_path_factory.mktemp("run")
     settings = Settings.model_validate(
-        {"namespace": SPACE, "directory": place, "scada": {"hot_retention": "PT30M"}}
+        {
+            "namespace": SPACE,
+            "directory": place,
+            "scada": {"hot_retention": "PT30M"},
+            "alarms": {"operator_acts": True},
+        }
     )
     made = RunFile(settings=settings, start=DEMO_START, days=1, seed=118, speed=None)
     write_run(made)

@@ -173,7 +173,12 @@ def test_an_approval_from_the_command_line_stands_in_the_list(
     sent = [document(9 * DAY, energies), tick(10 * DAY)]
     directory = told(sent)
     command = ["m-1", "--by", "Anna", "--reason", "as seen", "--directory", str(directory)]
-    shown = gridcast("meters", "approve", *command)
+    with EmbeddedLogWriter(directory / "log") as gateway:
+        # It sends meanwhile, and lets others write between two flushes.
+        gateway.share(METERS, [0])
+        gateway.append([tick_record(METERS, 0, T0, "gateway")])
+        gateway.flush()
+        shown = gridcast("meters", "approve", *command)
     assert shown.code == 0, shown.err
     assert "approve 1 periods of m-1" in shown.out
     again = tmp_path / "again"
