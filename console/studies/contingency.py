@@ -34,6 +34,14 @@ def contingency(
         Path | None,
         typer.Option("--scan", metavar="SCAN", help="A scan, to be estimated first."),
     ] = None,
+    forecast: Annotated[
+        Path | None,
+        typer.Option(
+            "--forecast",
+            metavar="FORECAST",
+            help="Consumption, schedules, planned outages and exchange that are forecast.",
+        ),
+    ] = None,
     all_flows: Annotated[
         Path | None,
         typer.Option(
@@ -91,7 +99,8 @@ def contingency(
 
     Every outage is solved as an AC power flow, so that no overload and no voltage outside the
     band is missed; with --ac N all are screened with outage factors about the state and the N
-    worst are solved. Outages that split the network are listed with the buses they cut off.
+    worst are solved. Outages that split the network are listed with the buses they cut off. On a
+    forecast the peak is studied, and what it would not hold is warned of with the time to act.
     """
     # Imported here, so that other commands start without the numerics.
     from console.studies.contingency_run import run_contingency
@@ -103,6 +112,7 @@ def contingency(
         out,
         state=state,
         scan=scan,
+        forecast=forecast,
         all_flows=all_flows,
         voltages=voltages,
         also=also,

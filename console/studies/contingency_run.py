@@ -19,6 +19,7 @@ from console.json_file import write_json
 from console.output_file import check_targets, replacing
 from console.progress import share_progress
 from console.studies.case_file import open_case
+from console.studies.expected_state import expected_json, expected_state, tell_warnings
 from console.studies.outage_tables import (
     FLOW_SCHEMA,
     excursion_table,
@@ -46,6 +47,7 @@ def run_contingency(
     *,
     state: Path | None,
     scan: Path | None,
+    forecast: Path | None,
     all_flows: Path | None,
     voltages: Path | None,
     also: Path | None,
@@ -61,11 +63,11 @@ def run_contingency(
     BadInputError, ingest.dataset.errors.DatasetError
         When a file cannot be used.
     typer.Exit
-        With `NOT_SOLVED` when the scan gives no state; nothing is written then.
+        With `NOT_SOLVED` when scan or forecast give no state; nothing is written then.
     """
-    given = [path for path in (state, scan) if path is not None]
+    given = [path for path in (state, scan, forecast) if path is not None]
     if len(given) != 1:
-        raise BadInputError("give either --state STATE or --scan SCAN")
+        raise BadInputError("give one of --state STATE or --scan SCAN or --forecast FORECAST")
     if not limits.v_min_pu < limits.v_max_pu:
         raise BadInputError(
             f"--v-min {limits.v_min_pu:g} is not below --v-max {limits.v_max_pu:g}; "
@@ -76,7 +78,13 @@ def run_contingency(
     check_targets(targets, inputs)
     network = open_case(case)
     listed = () if also is None else read_outage_list(also, network)
-    known = read_state_file(state, network) if state is not None else _estimated(network, given[0])
+    expected = None if forecast is None else expected_state(network, forecast)
+    if expected is not None:
+        network, known = expected.state.network, StateFile(expected.state.v, ())
+    elif state is not None:
+        known = read_state_file(state, network)
+    else:
+        known = _estimated(network, given[0])
     with ExitStack() as stack:
         see = None
         if all_flows is not None:
@@ -96,6 +104,8 @@ def run_contingency(
         confirmed = confirm_worst(study, known.v, limits, n_confirm) if n_confirm else None
         table = outage_table(study)
         summary = outage_json(study, known.unobserved, confirmed, seconds)
+        if expected is not None:
+            summary |= expected_json(expected, study, limits)
         pq.write_table(table, stack.enter_context(replacing(out)))
         if voltages is not None:
             pq.write_table(excursion_table(study), stack.enter_context(replacing(voltages)))
@@ -149,6 +159,7 @@ def _print(console: Console, worst: list[dict[str, object]], summary: dict[str, 
         f"{summary['voltages']} voltages outside the band, {len(islanding)} outages split the "
         f"network, {summary['solved_in_ac']} solved in AC, {summary['seconds']} s"
     )
+    tell_warnings(summary, tell)
     confirmed = summary["confirmed"]
     if isinstance(confirmed, dict):
         n = len(confirmed["outages"])

@@ -161,7 +161,7 @@ def test_a_scan_without_a_state_ends_with_3(gridcast: Any, scan_of: Any, rated14
 def test_bad_states_are_refused(gridcast: Any, scan_of: Any, rated14: Network) -> None:
     call = ("contingency", "--network", "case14.m", *FILES)
     ended = gridcast(*call)
-    assert ended.code == 2 and "--state STATE or --scan SCAN" in ended.err
+    assert ended.code == 2 and "one of --state STATE or --scan SCAN or --forecast" in ended.err
     state = pd.DataFrame({"bus_id": [str(n) for n in range(1, 15)], "v_pu": 1.0, "angle_deg": 0.0})
     for spoilt, told in (
         (state.iloc[:12], "no row for 2 buses: 13, 14"),
@@ -320,3 +320,80 @@ def test_a_list_that_is_not_there_and_an_empty_band_are_refused(
         ended = study(gridcast, scan, *more)
         assert ended.code == 2 and told in ended.err
         assert not Path("out.parquet").exists()
+
+
+ISSUED = "2024-01-09T12:00:00Z"
+
+
+def forecast_rows(growth: float, valid: str = "2024-01-10T17:00:00Z") -> list[tuple[Any, ...]]:
+    """Consumption of every bus of the 14-bus case, times a growth."""
+    loads = read_case("case14.m").loads
+    return [
+        ("bus", str(name), "p_mw", growth * p, valid, ISSUED)
+        for name, p in zip(loads.id, loads.p_mw, strict=True)
+    ]
+
+
+def expect(gridcast: Any, rows: list[tuple[Any, ...]], *more: str) -> Any:
+    columns = ("kind", "id", "quantity", "value", "valid_time", "issue_time")
+    pd.DataFrame(rows, columns=columns).to_csv("forecast.csv", index=False)
+    source = ("--network", "case14.m", "--forecast", "forecast.csv")
+    return gridcast("contingency", *source, *FILES, *more)
+
+
+def test_the_peak_of_a_forecast_gives_warnings_with_the_time_to_act(
+    gridcast: Any, rated14: Network
+) -> None:
+    valid = "2024-01-10T18:00:00Z"
+    rows = forecast_rows(0.5) + forecast_rows(1.2, valid)
+    rows += [("gen", "1", "p_mw", 60.0, valid, ISSUED), ("branch", "7", "outage", 1, valid, ISSUED)]
+    rows.append(("bus", "4", "power_factor", 0.9, valid, ISSUED))
+    rows.append(("net_position", "", "p_mw", -250.0, valid, ISSUED))
+    rows.append(("gen", "0", "p_mw", 0.0, valid, ISSUED))
+    ended = expect(gridcast, rows)
+    assert ended.code == 0, ended.err
+    told = summary()
+    about = told["forecast"]
+    assert about["valid_time"] == valid and about["issue_time"] == ISSUED
+    assert about["lead"] == "PT30H" and about["times"] == 2 and about["unfed"] == []
+    assert about["consumption_mw"] == pytest.approx(1.2 * 259.0)
+    # 310.8 MW and some 5 % of losses, 250 from outside and 60 from the unit at bus 2.
+    assert about["moved_mw"] == pytest.approx(0.8 + 15.5, abs=5)
+    assert abs(about["left_mw"]) < 0.1
+    warnings = told["warnings"]
+    assert {w["lead_time"] for w in warnings} == {"maintenance"}
+    after = [w for w in warnings if w["kind"] == "loading" and w["outage"]]
+    out = pd.read_parquet("out.parquet").set_index(["contingency_id", "element_id"])
+    for warning in after:
+        row = out.loc[(warning["outage"], warning["element"])]
+        assert warning["value"] == pytest.approx(row["loading_percent"])
+    assert len(after) > 0 and "branch:7" not in set(out.index.get_level_values(0))
+    assert f"forecast for {valid}, PT30H ahead: {len(warnings)} warnings" in ended.out
+
+
+def test_a_forecast_that_no_state_holds_ends_with_3(gridcast: Any, rated14: Network) -> None:
+    ended = expect(gridcast, forecast_rows(9.0))
+    assert ended.code == 3 and "no state holds what is forecast for 2024-01-10T17:00" in ended.err
+    assert not Path("out.parquet").exists() and not Path("s.json").exists()
+
+
+def test_bad_forecasts_are_refused(gridcast: Any, rated14: Network) -> None:
+    good = forecast_rows(1.0)
+    kind, name, quantity, value, valid, issued = good[0]
+    for row, told in (
+        (("bus", "99", quantity, value, valid, issued), "line 13: the case has no bus '99'"),
+        (("load", name, quantity, value, valid, issued), "kind 'load', quantity 'p_mw': nothing"),
+        (("branch", "1", "p_mw", value, valid, issued), "kind 'branch', quantity 'p_mw': nothing"),
+        (("gen", "1", "outage", 2, valid, issued), "gen 1 outage: value is 2"),
+        (("bus", "4", "power_factor", 1.2, valid, issued), "bus 4 power_factor: value is 1.2"),
+        (("bus", "1", quantity, "", valid, issued), "bus 1 p_mw: value is empty"),
+        ((kind, name, quantity, value, valid, issued), f"bus {name} p_mw stands twice"),
+        ((kind, "1", quantity, value, valid, "2024-01-09T13:00:00Z"), "more than one issue_time"),
+        ((kind, "1", quantity, value, "2024-01-01T00:00:00Z", issued), "valid_time lies before"),
+    ):
+        ended = expect(gridcast, [*good, row])
+        assert ended.code == 2, told
+        assert told in ended.err
+    ended = expect(gridcast, [("gen", "1", "p_mw", 1.0, valid, issued)])
+    assert ended.code == 2 and "no bus has p_mw" in ended.err
+    assert not Path("out.parquet").exists() and not Path("s.json").exists()
