@@ -33,6 +33,7 @@ __all__ = [
     "AlarmsSettings",
     "CheckpointSettings",
     "DeadlineSettings",
+    "EstimationSettings",
     "ForecastSettings",
     "HistorianSettings",
     "KafkaSettings",
@@ -112,6 +113,15 @@ class ForecastSettings(_Section):
         if self.horizon % self.step:
             raise ValueError(f"horizon {self.horizon} is not a multiple of step {self.step}")
         return self
+
+
+class EstimationSettings(_Section):
+    """How often the state of the network is estimated."""
+
+    cadence: Duration = timedelta(minutes=5)
+    """Event time between two estimates, and between two judgements of alarms."""
+    stale: Duration = timedelta(minutes=5)
+    """A view older than this counts as replaced values only."""
 
 
 class AlarmsSettings(_Section):
@@ -220,6 +230,7 @@ class Settings(_Section):
     """Holds the embedded log, Redis, the historian, checkpoints and service logs."""
     scada: ScadaSettings = ScadaSettings()
     forecast: ForecastSettings = ForecastSettings()
+    estimation: EstimationSettings = EstimationSettings()
     alarms: AlarmsSettings = AlarmsSettings()
     twin: TwinInputSettings = TwinInputSettings()
     deadline: DeadlineSettings = DeadlineSettings()

@@ -175,14 +175,14 @@ class ForecastStage:
                 estimate = estimate.if_approved()
             forecaster.history.take_estimate(estimate)
         elif share.kind == STATE_TYPE:
-            state = decode_state(share.value)
-            if state.valid:
+            state, step = decode_state(share.value), self._plan.fine_step
+            # States may be made more often than losses are wanted.
+            if state.valid and state.time % step == 0:
                 losses = {
                     self._plan.losses[area]: value
                     for area, value in state.losses_mw.items()
                     if area in self._plan.losses
                 }
-                step = self._plan.fine_step
                 forecaster.history.take_means(state.time - step, step, losses)
         elif share.kind != ACT_TYPE:
             forecaster.inputs.take(partition.topic, partition.number, share.offset)

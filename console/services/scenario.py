@@ -23,7 +23,7 @@ from network.model import Network
 from network.published.ieee118 import with_published_data
 from network.topology import BreakerEvent, Element
 from records.points import PointRegister
-from records.time import DAY, from_datetime, parse_time
+from records.time import DAY, MINUTE, from_datetime, parse_time
 from stream.forecast_plan import ForecastPlan
 from stream.local_clock import LocalClock
 from stream.network_plan import network_plan
@@ -117,6 +117,8 @@ def twin_of(run: RunFile, network: Network) -> Twin:
         When a branch cannot be switched as the settings say.
     """
     scada, made = run.settings.scada, run.settings.twin
+    # Alarms wait for what operators do with every estimate.
+    tick_period = min(nanoseconds(run.settings.estimation.cadence), 5 * MINUTE)
     switchings = tuple(
         BreakerEvent(from_datetime(each.at), Element("branch", each.branch), "", each.closed)
         for each in made.switchings
@@ -129,6 +131,7 @@ def twin_of(run: RunFile, network: Network) -> Twin:
                 run.start + run.days * DAY,
                 namespace=run.settings.namespace,
                 scan_period=nanoseconds(scada.scan_period),
+                tick_period=tick_period,
                 seed=run.seed,
                 operator_acts=bool(run.settings.alarms.operator_acts),
                 switchings=switchings,

@@ -18,7 +18,7 @@ from storage.historian_classes import CLASSES, HistoryClass
 from storage.redis_refill import READ_MODEL_TOPICS
 from stream.alarms import AlarmSettings, AlarmStage
 from stream.area import AreaSettings, AreaStage
-from stream.estimation import EstimationStage
+from stream.estimation import EstimationSettings, EstimationStage
 from stream.forecast_stage import ForecastStage
 from stream.imputation import FillLimits
 from stream.meter_check import CheckLimits
@@ -73,7 +73,9 @@ def stage_named(name: str, run: RunFile, scenario: Scenario) -> Stage[Any]:
     if name == "rollup":
         return RollupStage(space, scenario.clock)
     if name == "estimation":
-        return EstimationStage(space, scenario.network, scenario.register)
+        return EstimationStage(
+            space, scenario.network, scenario.register, _estimation_settings(run)
+        )
     if name == "alarms":
         return AlarmStage(space, scenario.network, scenario.register, _alarm_settings(run))
     if name == "forecast":
@@ -141,9 +143,18 @@ def _rebuild_for(run: RunFile, kept_as: HistoryClass) -> int:
     return max(nanoseconds(kept) - _MARGIN, 0)
 
 
+def _estimation_settings(run: RunFile) -> EstimationSettings:
+    estimation = run.settings.estimation
+    return EstimationSettings(nanoseconds(estimation.cadence), nanoseconds(estimation.stale))
+
+
 def _alarm_settings(run: RunFile) -> AlarmSettings:
     alarms = run.settings.alarms
-    return AlarmSettings(screen_every=alarms.screen_every, acts=bool(alarms.operator_acts))
+    return AlarmSettings(
+        cadence=nanoseconds(run.settings.estimation.cadence),
+        screen_every=alarms.screen_every,
+        acts=bool(alarms.operator_acts),
+    )
 
 
 def area_settings(run: RunFile) -> AreaSettings:
