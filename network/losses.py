@@ -14,7 +14,7 @@ from network.estimate import StateEstimate
 from network.measurement import Quantity, Telemetry
 from network.model import Network
 
-__all__ = ["AreaBalance", "TwoEndLoss", "area_balance", "two_end_losses"]
+__all__ = ["AreaBalance", "TwoEndLoss", "area_balance", "net_export", "two_end_losses"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,8 +121,28 @@ def area_balance(network: Network, estimate: StateEstimate) -> AreaBalance:
         return np.bincount(where, what, n).astype(np.float64)
 
     loss = summed(f, half) + summed(t, half)
-    middle = np.where(f == t, 0.0, (estimate.s_from_mva.real - estimate.s_to_mva.real) / 2)
-    export = summed(f, middle) - summed(t, middle)
+    export = net_export(network, estimate.s_from_mva.real, estimate.s_to_mva.real)
     shunt = summed(at, network.buses.gs_mw * np.abs(estimate.v) ** 2)
     injection = summed(at, estimate.s_bus_mva.real)
     return AreaBalance(tuple(names.tolist()), loss, injection, export, shunt)
+
+
+def net_export(network: Network, p_from_mw: Floats, p_to_mw: Floats) -> Floats:
+    """Flow out of each area over the branches that lead out, taken at their middle.
+
+    Parameters
+    ----------
+    network : Network
+    p_from_mw, p_to_mw : (n_branch,) float
+        Into each branch at either end.
+
+    Returns
+    -------
+    (n_area,) float
+        MW, in the order of the sorted names of the areas; they sum to zero.
+    """
+    names, at = np.unique(network.buses.area, return_inverse=True)
+    f, t = at[network.branches.from_bus], at[network.branches.to_bus]
+    middle = np.where(f == t, 0.0, (p_from_mw - p_to_mw) / 2)
+    out, back = (np.bincount(where, middle, len(names)) for where in (f, t))
+    return np.asarray(out - back, np.float64)

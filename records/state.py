@@ -13,6 +13,7 @@ from records.log import Outgoing
 __all__ = [
     "STATE_TYPE",
     "NetworkState",
+    "RegionBalance",
     "Removal",
     "as_floats",
     "decode_state",
@@ -31,6 +32,20 @@ class Removal(msgspec.Struct, frozen=True):
     replacement: float
 
 
+class RegionBalance(msgspec.Struct, frozen=True):
+    """Active power of one region, MW.
+
+    `consumption_mw`, losses included, is `production_mw` of metered generators less
+    `net_export_mw` (negative: imports) plus `distributed_mw`, what generators that are not metered
+    are estimated to give.
+    """
+
+    production_mw: float
+    net_export_mw: float
+    distributed_mw: float
+    consumption_mw: float
+
+
 class NetworkState(msgspec.Struct, frozen=True):
     """One consistent state of the network.
 
@@ -39,7 +54,8 @@ class NetworkState(msgspec.Struct, frozen=True):
     where nothing is known. `losses_mw` is per area; `valid` is False when no estimate could
     be made, with the reason. `topology_since` (ns UTC, 0 for the case itself) says since when the
     topology it rests on has been in force, and `switched` names what is not as in the case, such as
-    ``"branch:7"``, and whether it is closed.
+    ``"branch:7"``, and whether it is closed. `total_losses_mw` is None and a region is not in
+    `regions`, by area, where something that it rests on is not known.
     """
 
     time: int
@@ -60,6 +76,8 @@ class NetworkState(msgspec.Struct, frozen=True):
     n_pseudo: int
     topology_since: int = 0
     switched: dict[str, bool] = {}
+    total_losses_mw: float | None = None
+    regions: dict[str, RegionBalance] = {}
 
 
 _DECODER = msgspec.msgpack.Decoder(NetworkState)

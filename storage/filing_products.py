@@ -139,6 +139,8 @@ def state_rows(record: LogRecord, available_at: int) -> list[Filed]:
         "n_pseudo": state.n_pseudo,
         "topology_since": state.topology_since,
         "switched": msgspec.json.encode(state.switched).decode(),
+        "total_losses_mw": np.array([state.total_losses_mw], np.float64),
+        "regions": msgspec.json.encode(state.regions).decode(),
         "partition": record.partition,
         "offset": record.offset,
     }

@@ -267,6 +267,8 @@ CLASSES: dict[HistoryClass, Kept] = {
                 *_ORIGIN,
                 ("topology_since", _TIME),
                 ("switched", pa.string()),
+                ("total_losses_mw", pa.float64()),
+                ("regions", pa.string()),
             ]
         ),
         "valid_time",

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from records.log import Outgoing
-from records.state import NetworkState, Removal, state_record
+from records.state import NetworkState, RegionBalance, Removal, state_record
 from records.time import DAY, MINUTE
 from records.window import WindowBatch, window_record
 from storage.historian_classes import HistoryClass
@@ -32,7 +32,8 @@ _WINDOWS = """
 """
 _STATES = """
     SELECT *, epoch_ns(valid_time) AS time, epoch_ns(available_at) AS known,
-      coalesce(epoch_ns(topology_since), 0) AS since, coalesce(switched, '{}') AS changes
+      coalesce(epoch_ns(topology_since), 0) AS since, coalesce(switched, '{}') AS changes,
+      coalesce(regions, '{}') AS balances
     FROM states
     WHERE epoch_ns(available_at) >= $1 AND epoch_ns(available_at) < $2
     ORDER BY "offset"
@@ -127,6 +128,8 @@ def _state(row: dict[str, Any]) -> NetworkState:
         n_pseudo=row["n_pseudo"],
         topology_since=row["since"],
         switched=msgspec.json.decode(row["changes"], type=dict[str, bool]),
+        total_losses_mw=row["total_losses_mw"],
+        regions=msgspec.json.decode(row["balances"], type=dict[str, RegionBalance]),
     )
 
 

@@ -17,7 +17,7 @@ import redis
 
 from records.alarm import Alarm
 from records.rupture import RuptureEvent
-from records.state import NetworkState, Removal
+from records.state import NetworkState, RegionBalance, Removal
 from storage.redis_keys import alarms_key, health_key, rupture_key, state_key
 
 __all__ = ["Heartbeat", "LiveState", "StateSummary"]
@@ -38,6 +38,8 @@ class StateSummary(msgspec.Struct, frozen=True):
     n_pseudo: int
     topology_since: int = 0
     switched: dict[str, bool] = {}
+    total_losses_mw: float | None = None
+    regions: dict[str, RegionBalance] = {}
 
 
 class Heartbeat(msgspec.Struct, frozen=True):

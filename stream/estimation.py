@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from network.errors import NetworkError
 from network.estimate import StateEstimate
-from network.model import Network
+from network.model import BusKind, Network
 from network.topology import BreakerEvent, Element, Topology, TopologyVersion
 from records.deadletter import dead_letter_record
 from records.envelope import event_type, watermark_of
@@ -31,7 +31,7 @@ from records.time import DAY, MINUTE
 from records.topics import topic_name
 from records.view import VIEW_TYPE, ScadaView, decode_view
 from stream.alarm_watch import element_name
-from stream.estimators import Estimators, PreparedEstimator
+from stream.estimators import Estimators, PreparedEstimator, Readings
 from stream.join import Cut, CutJoin, JoinState, Share
 from stream.stage import Outcome, Scope
 from stream.telemetry_map import Scan
@@ -179,7 +179,7 @@ class EstimationStage:
         readings = prepared.read(state.latest, cut.time - self._settings.stale)
         scan = prepared.scan(readings)
         estimate, reason = self._estimated(prepared, scan, state.v)
-        told = self._told(cut.time, scan, estimate, reason, prepared, version)
+        told = self._told(cut.time, readings, scan, estimate, reason, prepared, version)
         if told.valid and estimate is not None:
             state.v = estimate.v[prepared.bus]
         outcomes.append(state_record(self._states, told, cut.time))
@@ -218,6 +218,7 @@ class EstimationStage:
     def _told(
         self,
         time_ns: int,
+        readings: Readings,
         scan: Scan,
         estimate: StateEstimate | None,
         reason: str,
@@ -242,6 +243,9 @@ class EstimationStage:
         v = np.where(known, estimate.v, np.nan)[prepared.bus]
         flow_from = np.where(seen, estimate.s_from_mva, np.nan + 1j * np.nan)
         flow_to = np.where(seen, estimate.s_to_mva, np.nan + 1j * np.nan)
+        losses = self._losses(network, estimate, seen)
+        live = network.branches.in_service
+        injected = np.where(_settled(network, known), estimate.s_bus_mva.real, np.nan)
         return NetworkState(
             time_ns,
             network.name,
@@ -255,12 +259,14 @@ class EstimationStage:
             np.ascontiguousarray(flow_from.imag).tobytes(),
             np.ascontiguousarray(flow_to.real).tobytes(),
             np.ascontiguousarray(flow_to.imag).tobytes(),
-            self._losses(network, estimate, seen),
+            losses,
             [Removal(names[r.row], r.normalised, r.value, r.estimated) for r in estimate.removed],
             scan.n_measured,
             scan.n_pseudo,
             version.since,
             switched,
+            float(estimate.loss_mw[live].sum()) if seen.all() else None,
+            prepared.regions.of(readings.value, injected, flow_from.real, flow_to.real),
         )
 
     def _losses(
@@ -300,6 +306,19 @@ class EstimationStage:
             frozenset(stored["removed"]),
             _load_topology(stored.get("topology")),
         )
+
+
+def _settled(network: Network, known: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Buses whose injection is known: they and all their neighbours are, or they are dead."""
+    branches = network.branches
+    live = branches.in_service
+    open_ends = np.zeros(network.n_bus, np.bool_)
+    for own, other in (
+        (branches.from_bus, branches.to_bus),
+        (branches.to_bus, branches.from_bus),
+    ):
+        open_ends[own[live & ~known[other]]] = True
+    return np.asarray((known & ~open_ends) | (network.buses.kind == BusKind.OUT), np.bool_)
 
 
 def _place(view: ScadaView) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from records.quality import NOT_BELIEVED, REPLACED
 from records.view import ScadaView
 from stream.alarm_watch import element_name
 from stream.breaker_status import StatusPoints
+from stream.region_balance import RegionBalances
 from stream.telemetry_map import Scan, TelemetryMap
 
 __all__ = ["Estimators", "PreparedEstimator", "Readings"]
@@ -68,6 +69,7 @@ class PreparedEstimator:
         self._place = {
             table.area: (at, table.number) for table, at in zip(tables, first, strict=True)
         }
+        self.regions = RegionBalances(told.network, points)
         self._open = _flows_of_open_branches(told.network, points)
         self._points = points
 

@@ -9,7 +9,7 @@ from records.meter import MeterDocument, MeterSeries, meter_record
 from records.quality import Quality
 from records.rupture import Evidence, RuptureEvent, RuptureKind, rupture_record
 from records.scada import ScadaFrame, frame_record
-from records.state import NetworkState, Removal, state_record
+from records.state import NetworkState, RegionBalance, Removal, state_record
 from records.tick import tick_record
 from records.time import DAY, HOUR, MINUTE
 from records.topics import topic_name
@@ -119,6 +119,7 @@ def state(time, *, known=None, j_per_dof=1.1):
         NetworkState(
             time, "case118", True, "", 3, j_per_dof, *columns, {"0": 2.5},
             [Removal("gen:1 p_mw", 9.0, 1.0, 2.0)], 800, 4, time - MINUTE, {"branch:7": False},
+            2.5, {"0": RegionBalance(100.0, -20.0, 5.0, 125.0)},
         ),
         time + MINUTE if known is None else known,
     )  # fmt: skip

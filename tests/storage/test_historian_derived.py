@@ -86,8 +86,10 @@ def test_states_written_before_topologies_were_told_come_back_with_the_case(tmp_
         recorder.take([logged(made.state(T0))])
         recorder.flush()
     (old,) = tmp_path.rglob("*.parquet")
-    pq.write_table(pq.read_table(old).drop_columns(["topology_since", "switched"]), old)
+    added = ["topology_since", "switched", "total_losses_mw", "regions"]
+    pq.write_table(pq.read_table(old).drop_columns(added), old)
     with Historian(tmp_path) as historian:
         (found,) = state_records(historian, made.STATES, T0, T0 + HOUR)
     state = decode_state(found.value)
     assert (state.topology_since, state.switched) == (0, {})
+    assert (state.total_losses_mw, state.regions) == (None, {})

@@ -25,6 +25,7 @@ from records.time import MINUTE, SECOND, parse_time
 from records.topics import topic_name
 from records.view import ScadaView, view_record
 from stream.estimation import EstimationStage
+from stream.region_balance import RegionBalances
 from stream.telemetry_map import PSEUDO_LEAST, TelemetryMap
 
 T0 = parse_time("2014-11-10T00:00:00Z")
@@ -252,3 +253,62 @@ def test_it_goes_on_from_a_checkpoint_and_areas_may_interleave(
         state, more = stage.step(state, record)
         resumed += more
     assert resumed == straight
+
+
+def test_regions_and_total_losses_are_told_with_the_state(
+    network: Network, register: PointRegister, truth: Values, view: Any
+) -> None:
+    (state,) = states(
+        drive(EstimationStage("test", network, register), scans(view, truth, [290, 330]))
+    )
+    assert state.total_losses_mw == pytest.approx(sum(state.losses_mw.values()))
+    units = network.generators.id.tolist()
+    generated = sum(truth[f"{unit} p_mw"] for unit in units)
+    regions = state.regions
+    assert set(regions) == {"0", "1"}
+    for region in regions.values():
+        assert region.distributed_mw == 0
+        assert region.consumption_mw == pytest.approx(region.production_mw - region.net_export_mw)
+    # The slack and most generation are in the first area, which feeds the second.
+    assert regions["0"].net_export_mw == pytest.approx(-regions["1"].net_export_mw)
+    assert regions["1"].net_export_mw < 0 < regions["1"].consumption_mw
+    whole = sum(region.consumption_mw for region in regions.values())
+    assert whole == pytest.approx(generated, abs=1e-3)
+    withdrawn = sum(truth[f"{load} p_mw"] for load in network.loads.id.tolist())
+    assert whole - withdrawn == pytest.approx(state.total_losses_mw, abs=1e-3)
+
+
+def test_a_generator_without_a_meter_is_distributed_generation(
+    network: Network, register: PointRegister, truth: Values, view: Any
+) -> None:
+    # The unit at bus 2, where a load is metered.
+    bus = int(network.generators.bus[1])
+    unit = network.generators.id[1]
+    (place,) = np.flatnonzero(network.loads.bus == bus)
+    assert f"{network.loads.id[place]} p_mw" in truth
+    fewer = PointRegister(point for point in register.points if point.element != unit)
+    (state,) = states(
+        drive(EstimationStage("test", network, fewer), scans(view, truth, [290, 330]))
+    )
+    region = state.regions["0"]
+    assert region.distributed_mw == pytest.approx(truth[f"{unit} p_mw"], abs=0.01)
+    others = [u for u, b in zip(network.generators.id, network.generators.bus, strict=True)
+              if b < 7 and u != unit]  # fmt: skip
+    metered = sum(truth[f"{other} p_mw"] for other in others)
+    assert region.production_mw == pytest.approx(metered, abs=0.01)
+
+
+def test_a_region_with_an_unobserved_generator_or_tie_is_left_out(
+    network: Network, register: PointRegister, truth: Values
+) -> None:
+    balances = RegionBalances(network, register.points)
+    value = np.array([truth[point.id] for point in register.points])
+    injection, flow = np.zeros(network.n_bus), np.zeros(network.n_branch)
+    assert set(balances.of(value, injection, flow, flow)) == {"0", "1"}
+    dark = injection.copy()
+    dark[network.generators.bus[1]] = np.nan
+    assert set(balances.of(value, dark, flow, flow)) == {"1"}
+    ends = network.buses.area[[network.branches.from_bus, network.branches.to_bus]]
+    tie = flow.copy()
+    tie[np.flatnonzero(ends[0] != ends[1])[0]] = np.nan
+    assert balances.of(value, injection, tie, tie) == {}
