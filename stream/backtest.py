@@ -11,23 +11,23 @@ import numpy as np
 
 from forecasting.aggregation import lead_bands
 from forecasting.arrays import FloatArray, IntArray
-from forecasting.backtest import mid_term_backtest
 from forecasting.boosting.expert import BoostedSeries
 from forecasting.boosting.trees import BoostingMissingError, require_lightgbm
 from forecasting.calendar import NS_PER_DAY
 from forecasting.conformal import log_scales
-from forecasting.lead_backtest import LAST_YEAR, FleetBacktest, WeatherIssues, fleet_backtest
+from forecasting.lead_backtest import LAST_YEAR, FleetBacktest, WeatherIssues
 from forecasting.naive import WEEK
 from forecasting.rolling_origin import Origins
 from forecasting.score_rows import cells_of, score_cells
-from forecasting.specification import default_specification
-from forecasting.training import History
 from forecasting.vanilla import VanillaModel, fit_vanilla
 from ingest.dataset import Dataset
+from ingest.dataset.incumbent import IncumbentForecasts
+from stream.backtest_fleet import fleet_of
+from stream.backtest_incumbent import incumbent_forecasts
 from stream.backtest_inputs import BacktestInputs, backtest_inputs, issued_paths
-from stream.backtest_protocol import BOOSTED, MID_TERM, MONTHLY, Product, Protocol, ProtocolError
+from stream.backtest_protocol import BOOSTED, MID_TERM, Product, Protocol, ProtocolError
 
-__all__ = ["fleet_of", "run_backtest"]
+__all__ = ["run_backtest"]
 
 _DISTRIBUTION = {
     "gam": "gam",
@@ -44,12 +44,18 @@ def _silent(_: str) -> None:
 
 
 def run_backtest(
-    dataset: Dataset, protocol: Protocol, *, on_progress: Callable[[str], None] = _silent
+    dataset: Dataset,
+    protocol: Protocol,
+    *,
+    incumbent: IncumbentForecasts | None = None,
+    on_progress: Callable[[str], None] = _silent,
 ) -> list[dict[str, Any]]:
     """Return the scores by series, lead, method, and hour or day type.
 
     Parameters
     ----------
+    incumbent
+        Forecasts in use today, scored beside ours.
     on_progress
         Told what is being done.
 
@@ -74,7 +80,7 @@ def run_backtest(
         raise ProtocolError(f"train_start: at least {_LEAST_TRAINING} days must precede test_start")
     if BOOSTED in protocol.methods:
         _refuse_trees(protocol, inputs)
-    run = _Run(dataset, protocol, inputs, n_steps, on_progress)
+    run = _Run(dataset, protocol, inputs, n_steps, incumbent, on_progress)
     rows: list[dict[str, Any]] = []
     for lead in protocol.leads:
         on_progress(f"scoring {lead}")
@@ -115,10 +121,11 @@ class _Run:
         protocol: Protocol,
         inputs: BacktestInputs,
         n_steps: int,
+        incumbent: IncumbentForecasts | None,
         on_progress: Callable[[str], None],
     ) -> None:
         self.dataset, self.protocol, self.inputs = dataset, protocol, inputs
-        self.on_progress = on_progress
+        self.incumbent, self.on_progress = incumbent, on_progress
         self.n_steps = n_steps
         self.probabilities = np.array(protocol.quantiles)
         levels = inputs.known.tree.levels
@@ -220,7 +227,8 @@ class _Run:
                             **score,
                         }
                         for node, score in zip(some, by_series, strict=True)
-                        if score["n"] or (hour is None and day_type is None)
+                        if score["n"]
+                        or (hour is None and day_type is None and method != "incumbent")
                     ]
         return out
 
@@ -322,6 +330,8 @@ class _Run:
                 )
             )
         issued = self.fleet.issued(origins, weather, self.trees)
+        if self.incumbent is not None:
+            issued["incumbent"] = incumbent_forecasts(self.incumbent, self.inputs.known, origins)
         return origins, issued, self._vanilla[origins.targets()]
 
     @cached_property
@@ -348,40 +358,3 @@ class _Run:
             )
             out[:, members] = model.predict(predictors, weekday, month)
         return out
-
-
-def fleet_of(inputs: BacktestInputs, protocol: Protocol, n_steps: int) -> FleetBacktest:
-    """Fit the models of all nodes: once before the test, and anew as the protocol says.
-
-    Parameters
-    ----------
-    n_steps
-        Longest horizon that is issued.
-    """
-    known, calendar = inputs.known, inputs.calendar
-    days = inputs.n_train / calendar.n_instants
-    with_weather = bool(inputs.stations)
-    history = History(
-        known.tree.ids,
-        known.times,
-        known.final,
-        inputs.observed if with_weather else None,
-        inputs.weights if with_weather else None,
-    )
-    periods: IntArray | None = None
-    if protocol.refit != MONTHLY:
-        periods = np.asarray((known.times - protocol.test_start) // int(protocol.refit))
-    zones = mid_term_backtest(
-        calendar,
-        history,
-        default_specification(days, temperature=with_weather),
-        inputs.n_train,
-        periods=periods,
-        known_at=None if known.delay_steps == 0 else lambda row: known.as_of(int(known.times[row])),
-    )
-    stations = None
-    if with_weather and inputs.weights is not None:
-        stations = (inputs.observed, np.unique(inputs.weights.round(9), axis=0))
-    return fleet_backtest(
-        calendar, known, zones, stations, inputs.n_train, n_steps, np.array(protocol.quantiles)
-    )

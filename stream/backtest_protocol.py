@@ -29,6 +29,7 @@ METHODS = (
     "seasonal_naive_7d",
     "same_weekday_last_year",
     "hong_vanilla",
+    "incumbent",
     "gam",
     "gam_ar",
     "aggregated",

@@ -14,6 +14,7 @@ from console.errors import BadInputError
 from console.json_file import check_json_target, write_json
 from console.studies.backtest_report import check_report_target, write_report
 from ingest.dataset import read_dataset
+from ingest.dataset.incumbent import read_incumbent
 from stream.backtest import run_backtest
 from stream.backtest_inputs import LeakError
 from stream.backtest_protocol import Protocol, ProtocolError, read_protocol
@@ -36,12 +37,13 @@ def run_backtest_command(
     protocol = _protocol(protocol_file)
     began = time.monotonic()
     data = read_dataset(dataset)
+    incumbent = read_incumbent(dataset, data.hierarchy)
     console = Console()
     for note in data.notes:
         console.print(f"note: {note}", highlight=False, markup=False)
     try:
         with console.status("fitting") as status:
-            rows = run_backtest(data, protocol, on_progress=status.update)
+            rows = run_backtest(data, protocol, incumbent=incumbent, on_progress=status.update)
     except ProtocolError as error:
         raise BadInputError(f"{protocol_file}: {error}") from None
     except LeakError as error:

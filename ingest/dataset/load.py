@@ -19,7 +19,7 @@ from ingest.dataset.columns import (
 from ingest.dataset.grid import complain_off_grid, complain_repeats, first_rows
 from ingest.dataset.hierarchy import HierarchySpec
 from ingest.dataset.tables import RawTable
-from ingest.dataset.units import LoadUnit, to_mw
+from ingest.dataset.units import unit_factors
 from records.time import format_time
 
 __all__ = ["LOAD_OPTIONAL", "LOAD_REQUIRED", "LoadGrid", "LoadReadings", "read_load"]
@@ -106,7 +106,7 @@ def read_load(table: RawTable, hierarchy: HierarchySpec, notes: list[str]) -> Lo
     series = text_column(table, "series")
     times = time_column(table, "valid_time")
     value = float_column(table, "value")
-    factor = _factors(table, text_column(table, "unit"), step_ns)
+    factor = unit_factors(table, text_column(table, "unit"), step_ns)
     n_rows = table.n_rows
     version = int_column(table, "version", 1) if "version" in table else np.ones(n_rows, np.int64)
     row, is_sum = _rows(table, series, hierarchy)
@@ -140,18 +140,6 @@ def read_load(table: RawTable, hierarchy: HierarchySpec, notes: list[str]) -> Lo
         available_at[order],
         (value * factor)[order],
     )
-
-
-def _factors(table: RawTable, unit: Coded, step_ns: int) -> npt.NDArray[np.float64]:
-    known = {entry.value: to_mw(entry, step_ns) for entry in LoadUnit}
-    factors = np.array([*(known.get(name, np.nan) for name in unit.names), np.nan])
-    bad = (unit.code >= 0) & np.isnan(factors[unit.code])
-    table.complain_rows(
-        np.flatnonzero(bad),
-        lambda row: f"unit {unit.at(row)!r} is not known",
-        "write MW or kW for mean power, MWh or kWh for energy of the interval",
-    )
-    return factors[unit.code]
 
 
 def _rows(

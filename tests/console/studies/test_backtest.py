@@ -146,6 +146,42 @@ def test_boosted_trees_are_one_method_more_where_they_are_asked_for(
     assert "'boosted' is for loads known when their interval is over" in " ".join(ended.err.split())
 
 
+def test_the_incumbent_is_scored_by_what_it_had_issued(
+    gridcast: Any, tmp_path: Path, protocol: Path
+) -> None:
+    """It is 10 % above the truth of the total, issued at midnight UTC for two days."""
+    load, weather = tables()
+    folder, out = write(tmp_path / "data", load, weather), tmp_path / "scores.json"
+    total = load.groupby("valid_time")["value"].sum()
+    parts = [
+        pd.DataFrame(
+            {
+                "series": "all",
+                "issue_time": total.index[24 * day],
+                "valid_time": total.index[24 * day : 24 * day + 48],
+                "value": 1100.0 * total.iloc[24 * day : 24 * day + 48].to_numpy(),
+                "unit": "kW",
+            }
+        )
+        for day in range(100, 124)
+    ]
+    pd.concat(parts).to_csv(folder / "incumbent.csv", index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
+    protocol.write_text(PROTOCOL + 'leads = ["0-24h", "24-48h"]\n')
+    arguments = ("backtest", str(folder), "--protocol", str(protocol), "--json", str(out))
+    ended = gridcast(*arguments)
+    assert ended.code == 0, ended.err
+    rows = json.loads(out.read_text())
+    near, far = (whole(rows, "all", lead) for lead in ("0-24h", "24-48h"))
+    assert near["incumbent"]["mape"] == pytest.approx(10.0)
+    assert near["incumbent"]["n"] == near["gam"]["n"]  # the day begun and the next are there
+    assert 0 < far["incumbent"]["n"] < far["gam"]["n"]  # issues of the day reach no further
+    assert "incumbent" not in whole(rows, "a", "0-24h")
+    (folder / "incumbent.csv").write_text("series,issue_time,valid_time,value,unit\nzz,,,1,MW\n")
+    ended = gridcast(*arguments)
+    assert ended.code == 2
+    assert "incumbent.csv" in ended.err and "'zz' is not a node" in ended.err
+
+
 def test_late_readings_cost_accuracy_and_never_leak(
     gridcast: Any, tmp_path: Path, protocol: Path
 ) -> None:

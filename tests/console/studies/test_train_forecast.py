@@ -14,7 +14,8 @@ import pytest
 from forecasting.rolling_origin import Origins
 from ingest.dataset import read_dataset
 from records.time import DAY, parse_time
-from stream.backtest import fleet_of, run_backtest
+from stream.backtest import run_backtest
+from stream.backtest_fleet import fleet_of
 from stream.backtest_inputs import backtest_inputs
 from stream.backtest_protocol import read_protocol
 from tests.console.studies.two_zones import tables, write
