@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from network.model import Network
 from network.outage_factors import OutageFactors
@@ -90,3 +92,24 @@ def test_a_set_that_holds_a_branch_out_of_service_loses_the_rest(three_buses: Ne
     unit_mw = three_buses.generators.p_mw
     with_idle = factors.after_outage(_listed(branches=(0, 3)), unit_mw)
     np.testing.assert_allclose(with_idle, factors.after_outage(_listed(branches=(0,)), unit_mw))
+
+
+@given(rows=st.sets(st.integers(0, 19), min_size=1, max_size=4))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_sets_are_lost_as_if_their_flows_went_through_what_is_left(
+    ieee14: Network, rows: set[int]
+) -> None:
+    outage = _listed(branches=tuple(sorted(rows)))
+    assume(not len(cut_off_buses(ieee14, outage)))
+    v = PowerFlow(ieee14).solve()
+    factors = OutageFactors(ieee14, v)
+    lost = np.array(outage.branches)
+    # What the lost branches carried is injected at one end and drawn at the other.
+    carried = np.zeros((14, 1))
+    np.add.at(carried[:, 0], ieee14.branches.from_bus[lost], factors.p_from_mw[lost])
+    np.subtract.at(carried[:, 0], ieee14.branches.to_bus[lost], factors.p_from_mw[lost])
+    left = OutageFactors(_without(ieee14, *lost.tolist()), v)
+    expected = factors.p_from_mw + left.after_injections(carried)[:, 0] - left.p_from_mw
+    expected[lost] = 0.0
+    flows = factors.after_outage(outage, ieee14.generators.p_mw)
+    np.testing.assert_allclose(flows, expected, atol=1e-8)
