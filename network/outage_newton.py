@@ -26,6 +26,8 @@ from network.model import BusKind, Network
 __all__ = ["OutageNewton", "OutageStates"]
 
 _MOST_STEPS = 15
+_WORTH_A_COPY = 0.75
+"""Share of a block that is still to be solved from which the rest goes along, standing still."""
 _TOO_SLOW = 0.8
 """A mismatch that a step leaves above this part of what it was is not waited for."""
 
@@ -193,25 +195,29 @@ class OutageNewton:
 
         v = np.repeat(self._v[:, None], n_outage, axis=1)
         solved = np.zeros(n_outage, dtype=np.bool_)
-        last = np.full(n_outage, np.inf)
-        left = np.flatnonzero(~singular)
+        left = np.arange(n_outage)
+        part, at, last, going = change, v, np.full(n_outage, np.inf), ~singular
         for _ in range(_MOST_STEPS + 1):
-            part = _part(change, left)
-            off = self._mismatch(part, v[:, left])
+            off = self._mismatch(part, at)
             worst = np.abs(off).max(axis=0, initial=0.0)
-            done = worst <= self.tolerance
-            solved[left[done]] = True
-            going = ~done & (worst < _TOO_SLOW * last[left])
-            last[left] = worst
-            left = left[going]
-            if not len(left):
+            solved[left[going & (worst <= self.tolerance)]] = True
+            going &= (worst > self.tolerance) & (worst < _TOO_SLOW * last)
+            last = worst
+            if not going.any():
                 break
-            part = _part(change, left)
-            y = self._factor.solve(off[:, going])
+            if going.sum() <= _WORTH_A_COPY * len(left):
+                v[:, left] = at
+                left, off, last = left[going], off[:, going], last[going]
+                part, t, inverse = _part(part, going), t[:, going], inverse[going]
+                at, going = at[:, going], going[going]
+            else:
+                off[:, ~going] = 0.0
+            y = self._factor.solve(off)
             d_y = np.zeros((len(left), n_slot))
             np.add.at(d_y, (part.outage, part.slot), part.value * y[part.column, part.outage])
-            y -= np.einsum("nkr,kr->nk", t[:, left], np.einsum("krs,ks->kr", inverse[left], d_y))
-            v[:, left] = self._moved(v[:, left], y)
+            y -= np.einsum("nkr,kr->nk", t, np.einsum("krs,ks->kr", inverse, d_y))
+            at = self._moved(at, y)
+        v[:, left] = at
         return OutageStates(v, solved)
 
     def _mismatch(self, change: _Change, v: Complexes) -> Floats:
@@ -254,10 +260,9 @@ def _derivatives(v_i: Complexes, v_j: Complexes, y_ii: Complexes, y_ij: Complexe
     return both
 
 
-def _part(change: _Change, kept: Ints) -> _Change:
+def _part(change: _Change, kept: Bools) -> _Change:
     """Take some outages of a change."""
-    number = np.full(len(change.row), -1, dtype=np.int64)
-    number[kept] = np.arange(len(kept))
+    number = np.where(kept, np.cumsum(kept) - 1, -1)
     entry = number[change.outage] >= 0
     return _Change(
         row=change.row[kept],

@@ -14,7 +14,7 @@ from network.outages import Outage, OutageKind
 
 __all__ = ["SolvedOutages", "solved_outages"]
 
-_BLOCK = 64
+_BLOCK = 32
 """As many as keep their unknowns near the processor."""
 
 
