@@ -19,6 +19,10 @@ from network.model import Branches, Buses, BusKind, Generators, Loads, Network
 __all__ = ["network_from_mat", "network_from_matpower_text", "network_from_tables"]
 
 _COLUMNS = {"bus": 13, "gen": 10, "branch": 11}
+_CHANGED = re.compile(
+    r"\b(?:mpc\.)?(?P<part>bus|gen|branch)\s*\([^\n=]*\)\s*=(?!=)[^\n]*"
+    r"|\bmpc\.(?P<whole>bus|gen|branch)\s*=(?!=)\s*(?![\s\[])[^\n]*"
+)
 _SCALAR = re.compile(r"\b(?:mpc\.)?baseMVA\s*=\s*([-+\d.eE]+)\s*;?")
 
 
@@ -39,9 +43,16 @@ def network_from_matpower_text(text: str, name: str = "") -> Network:
     Raises
     ------
     BadCase
-        A matrix is missing, ragged or not numeric.
+        A matrix is missing, ragged, not numeric, or changed by a statement further down.
     """
-    bare = re.sub(r"%.*", "", text).replace("...\n", " ")
+    bare = re.sub(r"\.\.\.[^\n]*\n", " ", re.sub(r"%.*", "", text))
+    changed = _CHANGED.search(bare)
+    if changed is not None:
+        table, statement = changed["part"] or changed["whole"], changed.group(0).strip()
+        raise BadCase(
+            f"matrix '{table}' is changed by '{statement}', which is not run: save the case as a "
+            ".mat file, or write the values out"
+        )
     base = _SCALAR.search(bare)
     if base is None:
         raise BadCase("the MATPOWER case has no baseMVA; write 'mpc.baseMVA = 100;'")

@@ -107,3 +107,29 @@ def test_a_matlab_file_of_something_else_is_refused(
 def test_an_empty_matlab_file_is_refused() -> None:
     with pytest.raises(BadCase, match="not a MATLAB file"):
         network_from_mat(b"")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "mpc.branch(:, [BR_R BR_X]) = mpc.branch(:, [BR_R BR_X]) / (Vbase^2 / Sbase);",
+        "mpc.bus(:, [PD, QD]) = mpc.bus(:, [PD, QD]) / 1e3;",
+        "branch(1, 11) = 0;",
+        "mpc.gen = scaled(mpc.gen);",
+    ],
+)
+def test_a_case_that_computes_is_refused_rather_than_read_in_the_wrong_units(
+    statement: str,
+) -> None:
+    with pytest.raises(BadCase, match="is not run: save the case"):
+        network_from_matpower_text(f"{PAIR}\n{statement}\n")
+
+
+def test_a_comparison_and_a_comment_change_nothing() -> None:
+    text = f"{PAIR}\n% mpc.branch(1, 3) = 0;\nok = mpc.branch(1, 3) == 0.01;\n"
+    assert network_from_matpower_text(text).branches.r_pu.tolist() == [0.01]
+
+
+def test_a_row_may_go_on_in_the_next_line() -> None:
+    broken = PAIR.replace("[7 5 0.01", "[7 5 ...  % the first line\n  0.01")
+    assert network_from_matpower_text(broken).branches.r_pu.tolist() == [0.01]
