@@ -129,6 +129,8 @@ class AlarmsSettings(_Section):
 
     screen_every: Annotated[int, Ge(1)] = 3
     """Every n-th estimate is screened for outages: each quarter of an hour by default."""
+    ratings: Literal["mva", "a"] = "mva"
+    """Whether ratings limit apparent power, or the current (A) at the voltage there is."""
     operator_acts: bool | None = None
     """Read acknowledgements and shelvings. Their topic must carry ticks, for alarms wait for it;
     where nothing is said that is so if the network twin sends, which ticks it."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from network.arrays import Bools, Floats, Ints
+from network.limits import RatingKind
 from network.model import Network
 from records.alarm import AlarmKind, AlarmSeverity, LeadTime
 from records.time import DAY, HOUR, MINUTE, SECOND
@@ -99,6 +100,8 @@ class AlarmRules:
         Overloads that an outage would bring, with what would be permitted after it.
     v_min_pu, v_max_pu
         The band of voltages.
+    ratings
+        Whether ratings limit power, or the current at the voltage there is.
     least_change
         An overload counts against an outage that moves it by so many points of loading.
     worsening
@@ -145,6 +148,7 @@ class AlarmRules:
     )
     v_min_pu: float = 0.94
     v_max_pu: float = 1.06
+    ratings: RatingKind = RatingKind.POWER
     least_change: float = 2.0
     worsening: float = 10.0
     most_contingencies: int = 50

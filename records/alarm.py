@@ -138,7 +138,7 @@ class Alarm(msgspec.Struct, frozen=True):
     since
         When the present severity began; it may last for `permitted` (ns, None: no bound).
     value, limit, unit
-        As last told: MVA, kV or pu; for a contingency the worst overload after it, in MVA.
+        As last told: MVA, A, kV or pu; for a contingency the worst overload after it, in MVA.
     percent
         Value in percent of the limit.
     disputed

@@ -9,7 +9,7 @@ from network.alarm_rules import AlarmRules, Ladder, Step, is_transformer
 from network.bridges import find_bridges
 from network.contingency import OutageScreen, branch_outages
 from network.islands import islands
-from network.limits import branch_loading_percent
+from network.limits import RatingKind, branch_loading_percent, end_currents_a
 from network.model import Network
 from records.alarm import (
     Alarm,
@@ -47,10 +47,11 @@ class StateLimits:
         self._network, self._rules = network, rules
         names = network.branches.id.tolist()
         transformer = is_transformer(network).tolist()
+        unit = "A" if rules.ratings is RatingKind.CURRENT else "MVA"
         self.loading = Watch(
             AlarmKind.LOADING,
             [
-                Watched(element_name("branch", name), "", "MVA", int(kind))
+                Watched(element_name("branch", name), "", unit, int(kind))
                 for name, kind in zip(names, transformer, strict=True)
             ],
             (rules.line, rules.transformer),
@@ -65,6 +66,12 @@ class StateLimits:
         """Where every branch stands on the network of the state; 0 for one out of service."""
         s_from = as_floats(state.p_from_mw) + 1j * as_floats(state.q_from_mvar)
         s_to = as_floats(state.p_to_mw) + 1j * as_floats(state.q_to_mvar)
+        if self._rules.ratings is RatingKind.CURRENT:
+            v = np.nan_to_num(as_floats(state.v_pu))
+            level = branch_loading_percent(network, s_from, s_to, v.astype(np.complex128))
+            ends = np.stack([v[network.branches.from_bus], v[network.branches.to_bus]], axis=1)
+            every = np.arange(network.n_branch)
+            return Levels(level, *end_currents_a(network, every, s_from, s_to, ends))
         level = branch_loading_percent(network, s_from, s_to)
         return Levels(level, np.maximum(np.abs(s_from), np.abs(s_to)), network.branches.rate_mva)
 
@@ -131,6 +138,7 @@ class OutageLimits:
             np.where(splits.energised, v, 0.0),
             outages=splits.screened,
             at_least_percent=self._rules.contingency.watched_from,
+            ratings=self._rules.ratings,
         )
         kept = self._caused(screen, base_percent)
         outage, element = screen.contingency[kept], screen.element[kept]

@@ -11,6 +11,8 @@ from console.services.history import training_set
 from console.services.run_file import RunFile
 from console.services.scenario import HISTORY_START, Scenario
 from console.settings import nanoseconds
+from network.alarm_rules import AlarmRules
+from network.limits import RatingKind
 from records.log import Partition
 from records.time import DAY
 from records.topics import topic_name
@@ -153,6 +155,7 @@ def _alarm_settings(run: RunFile) -> AlarmSettings:
     return AlarmSettings(
         cadence=nanoseconds(run.settings.estimation.cadence),
         screen_every=alarms.screen_every,
+        rules=AlarmRules(ratings=RatingKind(alarms.ratings)),
         acts=bool(alarms.operator_acts),
     )
 

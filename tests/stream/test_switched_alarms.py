@@ -8,6 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from network.alarm_rules import AlarmRules
+from network.limits import RatingKind
 from network.outage_factors import OutageFactors
 from network.power_flow import PowerFlow
 from network.switching import switched
@@ -21,7 +23,7 @@ from stream.alarms import AlarmSettings, AlarmStage
 from stream.network_versions import NetworkVersions
 from stream.telemetry_limits import TelemetryLimits
 from tests.stream.alarm_log import STATES, T0, Log, bytes_of, drive, minutes, of_kind
-from tests.stream.four_buses import NETWORK, REGISTER
+from tests.stream.four_buses import FLOWS, NETWORK, REGISTER
 
 OPENED = switched(NETWORK, [(Element("branch", "0"), False)]).network
 
@@ -108,3 +110,19 @@ def test_a_branch_out_of_service_is_watched_where_its_status_is_known() -> None:
 
     assert "branch:3" not in watched(REGISTER)
     assert "branch:3" in watched(PointRegister([*REGISTER.points, status]))
+
+
+def test_ratings_can_limit_the_current_at_the_voltage_there_is(log: Log) -> None:
+    rules = AlarmRules(ratings=RatingKind.CURRENT)
+    stage = AlarmStage("test", NETWORK, REGISTER, AlarmSettings(screen_every=10**6, rules=rules))
+    # 96 MVA at 0.95 pu heat a line as 101 MVA at 1 pu would; 100 MVA are its rating.
+    values = dict.fromkeys(range(4), 0.95)
+    record = log.state(0, {1: 96 / abs(FLOWS.s_to_mva[1])}, v_pu=values)
+    (alarm,) = of_kind(drive(stage, [record, *log.views(0)]), AlarmKind.LOADING)
+    assert alarm.element == "branch:1" and alarm.unit == "A"
+    # I = S / (sqrt(3) U): 96 MVA at 104.5 kV, and 100 MVA at 110 kV.
+    sqrt3 = 3**0.5
+    assert alarm.value == pytest.approx(96e3 / (sqrt3 * 104.5), rel=0.01)
+    assert alarm.limit == pytest.approx(100e3 / (sqrt3 * 110))
+    plain = AlarmStage("test", NETWORK, REGISTER, AlarmSettings(screen_every=10**6))
+    assert not of_kind(drive(plain, [record, *Log().views(0)]), AlarmKind.LOADING)
