@@ -114,7 +114,7 @@ def _swaps(
         }
         for element in sorted(elements):
             p, q = place.get((p_quantity, element)), place.get((q_quantity, element))
-            if p is None or q is None:
+            if p is None or q is None or not np.isfinite(value[[p, q]]).all():
                 continue
             off = [
                 (value[a] - estimate.estimated[b]) / np.hypot(telemetry.sigma[a], error[b])

@@ -5,6 +5,7 @@ What J would gain from admitting a discrepancy of the flows of a branch ranks th
 turned or their tap fitted. Hypotheses compete on J plus what they cost.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +25,8 @@ _MOST_ROWS = 60
 _STRIKING = 4.0
 _TAP_COST = 18.0
 _RIVAL = 0.6
-"""Part of what the best explanation gains that another branch must be worth to be tried."""
+"""Part of what a branch around it is worth, or one that explains all, that a branch must be
+worth to be tried."""
 _TAP_CLOSE = 1e-3
 _TAP_PART = 0.5
 """Part of a discrepancy that a change of the tap must explain for it to be fitted."""
@@ -63,7 +65,12 @@ class Hypothesis:
 
 
 def explain(
-    estimator: Estimator, value: Floats, estimate: StateEstimate, *, most: int = 8
+    estimator: Estimator,
+    value: Floats,
+    estimate: StateEstimate,
+    *,
+    sigma: Floats | None = None,
+    most: int = 8,
 ) -> tuple[Hypothesis, ...]:
     """Rank explanations of a scan that lost measurements or does not fit.
 
@@ -74,8 +81,10 @@ def explain(
         The scan.
     estimate : StateEstimate
         Its estimate.
+    sigma : (m,) float, optional
+        Standard deviations that it was estimated with.
     most : int
-        Branches to estimate again at most; the first that leaves nothing to explain ends it.
+        Branches to estimate again at most.
 
     Returns
     -------
@@ -89,15 +98,27 @@ def explain(
     faults = found[0].faults
     if found[0].plausible and len(faults) == 1 and faults[0].kind != "gross":
         return tuple(found)
-    suspects, discrepancies, whole = _suspects(estimator, value, estimate)
-    best = found[0].score
-    for branch, worth in suspects[:most]:
-        if worth < _RIVAL * (whole.objective - best):
+    # Errors far from all others are no model's fault, and would drown what one has caused.
+    scan = _Scan(value, sigma)
+    apart = _apart(estimator, estimate)
+    shared = scan.without(apart)
+    suspects, discrepancies = _suspects(estimator, shared, estimate)
+    tried: dict[str, float] = {}
+    for branch, worth in suspects:
+        if len(tried) == most or worth < max(
+            NAMED_COST, _RIVAL * _explained(found, tried, len(apart))
+        ):
             break
+        # What a wrong neighbour is worth, others around it are in part.
+        ends = _ends(network, branch)
+        nearby = max(more for near, more in suspects if ends & _ends(network, near))
+        if worth < _RIVAL * nearby:
+            continue
         name = str(network.branches.id[branch])
+        tried[name] = worth
         turned = _with_status(network, branch)
         kind = "closed" if turned.branches.in_service[branch] else "open"
-        other = _estimated(estimator, turned, value, estimate.v)
+        other = _estimated(estimator, turned, scan, estimate.v)
         if other is not None:
             found.append(_weighed(kind, name, np.nan, *other, NAMED_COST))
         if network.branches.in_service[branch] and _has_tap(network, branch):
@@ -105,11 +126,28 @@ def explain(
             explained, move = discrepancies.of(branch).along(change)
             if explained > _TAP_PART * worth:
                 tap = float(network.branches.tap[branch]) + move
-                tap, fitted = _fitted_tap(estimator, branch, tap, value, estimate.v)
+                tap, v = _fitted_tap(estimator, branch, tap, shared, estimate.v)
+                with_tap = _with_tap(network, branch, tap)
+                fitted = None if v is None else _estimated(estimator, with_tap, scan, v)
                 if fitted is not None:
                     found.append(_weighed("tap", name, tap, *fitted, _TAP_COST))
-        best = min(hypothesis.score for hypothesis in found)
     return tuple(sorted(found, key=lambda hypothesis: hypothesis.score))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scan:
+    """Values and how uncertain they are."""
+
+    value: Floats
+    sigma: Floats | None
+
+    def without(self, rows: list[int]) -> "_Scan":
+        value = self.value.copy()
+        value[rows] = np.nan
+        return replace(self, value=value)
+
+    def estimated(self, by: Estimator, v0: Complexes, remove_bad: bool) -> StateEstimate:
+        return by.estimate(self.value, sigma=self.sigma, v0=v0, remove_bad=remove_bad, cold=False)
 
 
 _Estimated = tuple[Estimator, Floats, StateEstimate]
@@ -134,13 +172,34 @@ def _weighed(
     )
 
 
+def _explained(found: list[Hypothesis], tried: dict[str, float], apart: int) -> float:
+    """What the branch of the best hypothesis is worth, if it leaves little else to explain."""
+    best = min(found, key=lambda hypothesis: hypothesis.score)
+    complete = best.branch and best.plausible and len(best.faults) <= apart
+    return tried[best.branch] if complete else 0.0
+
+
+def _apart(estimator: Estimator, estimate: StateEstimate) -> list[int]:
+    """Rows that were removed and share no bus with another; none where all are such."""
+    telemetry = estimator.telemetry
+    at_bus = (Quantity.P_INJECTION, Quantity.Q_INJECTION, Quantity.V)
+    buses: dict[int, set[int]] = {}
+    for removal in estimate.removed:
+        quantity, element = telemetry.quantity[removal.row], int(telemetry.element[removal.row])
+        at_one = quantity in at_bus
+        buses[removal.row] = {element} if at_one else _ends(estimator.network, element)
+    count = Counter(bus for there in buses.values() for bus in there)
+    alone = [row for row, there in buses.items() if all(count[bus] == 1 for bus in there)]
+    return alone if len(alone) < len(buses) else []
+
+
 def _suspects(
-    estimator: Estimator, value: Floats, estimate: StateEstimate
-) -> tuple[list[tuple[int, float]], Discrepancies, StateEstimate]:
-    """Branches and what freeing them is worth, the most suspect first; and the whole scan's fit."""
+    estimator: Estimator, scan: _Scan, estimate: StateEstimate
+) -> tuple[list[tuple[int, float]], Discrepancies]:
+    """Branches and what freeing them is worth, the most suspect first."""
     network, telemetry = estimator.network, estimator.telemetry
     branches = network.branches
-    whole = estimator.estimate(value, v0=estimate.v, remove_bad=False, cold=False)
+    whole = scan.estimated(estimator, estimate.v, remove_bad=False)
     discrepancies = Discrepancies(network, telemetry, whole, estimator.gain(whole.weight))
     # A wrong model may be explained away by its neighbours: what is removed then is theirs,
     # but the residuals of the whole scan still point at it.
@@ -156,7 +215,11 @@ def _suspects(
     ends = np.isin(branches.from_bus, list(buses)) | np.isin(branches.to_bus, list(buses))
     candidates = sorted(at_flow | set(np.flatnonzero(ends).tolist()))
     worth = [(branch, discrepancies.of(branch).worth) for branch in candidates]
-    return sorted(worth, key=lambda one: -one[1]), discrepancies, whole
+    return sorted(worth, key=lambda one: -one[1]), discrepancies
+
+
+def _ends(network: Network, branch: int) -> set[int]:
+    return {int(network.branches.from_bus[branch]), int(network.branches.to_bus[branch])}
 
 
 def _with_status(network: Network, branch: int) -> Network:
@@ -172,24 +235,24 @@ def _has_tap(network: Network, branch: int) -> bool:
 
 
 def _estimated(
-    estimator: Estimator, network: Network, value: Floats, v: Complexes, remove_bad: bool = True
+    estimator: Estimator, network: Network, scan: _Scan, v: Complexes, remove_bad: bool = True
 ) -> _Estimated | None:
     start = np.where(v == 0, 1.0, v)
     try:
         other = Estimator(network, estimator.telemetry, at=start, tolerance=estimator.tolerance)
-        result = other.estimate(value, v0=start, remove_bad=remove_bad, cold=False)
+        result = scan.estimated(other, start, remove_bad)
     except NotObservable:
         return None
-    return (other, value, result) if result.converged else None
+    return (other, scan.value, result) if result.converged else None
 
 
 def _fitted_tap(
-    estimator: Estimator, branch: int, tap: float, value: Floats, v: Complexes
-) -> tuple[float, _Estimated | None]:
+    estimator: Estimator, branch: int, tap: float, scan: _Scan, v: Complexes
+) -> tuple[float, Complexes | None]:
     """Fit the ratio of a transformer by Newton's method, each step at the state it leads to."""
     for _ in range(4):
         network = _with_tap(estimator.network, branch, tap)
-        tried = _estimated(estimator, network, value, v, remove_bad=False)
+        tried = _estimated(estimator, network, scan, v, remove_bad=False)
         if tried is None:
             return tap, None
         there, _, result = tried
@@ -198,7 +261,7 @@ def _fitted_tap(
         tap, v = tap + move, result.v
         if abs(move) < _TAP_CLOSE:
             break
-    return tap, _estimated(estimator, _with_tap(estimator.network, branch, tap), value, v)
+    return tap, v
 
 
 def _with_tap(network: Network, branch: int, tap: float) -> Network:
