@@ -1,8 +1,8 @@
 """How right state estimation is, one JSON a run.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/estimation_accuracy.py --json out.json
-        [--cases case14 case118 case1354pegase] [--parts noise errors missing model]
-        [--draws 200] [--trials 100]
+        [--cases case14 case118 case1354pegase] [--draws 200] [--trials 100]
+        [--parts noise errors missing model month] [--scans 10000]
 
 True states are AC power flows of pandapower's published cases; scans have noise of V 0.004 pu,
 flows 0.8, injections 1 MW or MVAr. `missed` names what did not reach its target.
@@ -27,11 +27,13 @@ from tests.network.simulated.figures import (
     missing_at_random,
     single_errors,
 )
+from tests.network.simulated.month import SimulatedMonth
+from tests.network.simulated.month_run import follow
 from tests.network.simulated.planted import Fault, named_first
 from tests.network.simulated.scans import SimulatedScans
 
 CASES = ["case14", "case118", "case1354pegase"]
-PARTS = ["noise", "errors", "missing", "model"]
+PARTS = ["noise", "errors", "missing", "model", "month"]
 
 
 def noise(bench: SimulatedScans, draws: int, missed: list[str]) -> dict[str, Any]:
@@ -77,6 +79,14 @@ def model(bench: SimulatedScans, trials: int, missed: list[str]) -> dict[str, An
     return told
 
 
+def month(bench: SimulatedScans, scans: int, missed: list[str]) -> dict[str, Any]:
+    """Follow a month of skew, holes, gross errors, unit ramps and switching."""
+    told = follow(SimulatedMonth(bench.network, seed=0, scans=scans))
+    _hold(missed, "month: valid", told.valid_percent >= 99.5)
+    _hold(missed, "month: silently wrong", told.silently_wrong == 0)
+    return asdict(told)
+
+
 def _hold(missed: list[str], what: str, holds: bool) -> None:
     if not holds:
         missed.append(what)
@@ -89,6 +99,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--trials", type=int, default=100, help="of each fault of the model")
+    parser.add_argument("--scans", type=int, default=10_000, help="of the month")
     arguments = parser.parse_args()
     logging.getLogger("pandapower").setLevel(logging.ERROR)
     figures: dict[str, Any] = {}
@@ -98,7 +109,8 @@ def main() -> None:
         figures[name] = {"buses": bench.network.n_bus, "measurements": len(bench.telemetry)}
         for part in arguments.parts:
             start, here = time.process_time(), []
-            count = arguments.trials if part == "model" else arguments.draws
+            many = {"model": arguments.trials, "month": arguments.scans}
+            count = many.get(part, arguments.draws)
             figures[name][part] = globals()[part](bench, count, here)
             missed += [f"{name}: {what}" for what in here]
             spent = time.process_time() - start
