@@ -61,8 +61,11 @@ class ForecastPlan:
     approved_only
         Of the estimates only those that a person approved, as long as no other revision follows.
     balances
-        Id of a metered series (MW, of the same source) by the node whose sum it measures: a source
-        that it shows to be false is quarantined. Empty: no source is ever called false.
+        Id of a metered series (MW) by the node whose sum it measures: a source that it shows to be
+        false is quarantined. Empty: no source is ever called false.
+    balanced
+        Series of `balances` that is the consumption of each area of the network state, by area
+        name; the others are of the same source as the leaves.
     operator_acts
         Whether releases from quarantine are read; their topic must carry ticks.
     code
@@ -88,6 +91,7 @@ class ForecastPlan:
     estimates: bool = False
     approved_only: bool = False
     balances: Mapping[str, str] = field(default_factory=dict)
+    balanced: Mapping[str, str] = field(default_factory=dict)
     operator_acts: bool = False
     code: str = ""
 

@@ -19,7 +19,7 @@ from records.meter_estimate import ESTIMATE_TYPE, decode_estimate
 from records.operator_act import ACT_TYPE, ActKind, decode_act
 from records.rupture import Evidence, RuptureEvent, RuptureKind, RuptureStatus, rupture_record
 from records.snapshot import Tree
-from records.state import STATE_TYPE, decode_state
+from records.state import STATE_TYPE, NetworkState, decode_state
 from records.tick import TICK_TYPE, decode_tick
 from records.time import DAY
 from records.topics import topic_name
@@ -87,7 +87,7 @@ class ForecastStage:
     def inputs(self) -> tuple[str, ...]:
         """Topics read: weather where stations are used, states for losses, others if asked."""
         weather = (self._weather,) if self._plan.stations else ()
-        states = (self._states,) if self._plan.losses else ()
+        states = (self._states,) if self._plan.losses or self._plan.balanced else ()
         estimates = (self._estimates,) if self._plan.estimates else ()
         acts = (self._acts,) if self._plan.operator_acts else ()
         return (self._windows, *weather, *states, *estimates, *acts)
@@ -175,18 +175,31 @@ class ForecastStage:
                 estimate = estimate.if_approved()
             forecaster.history.take_estimate(estimate)
         elif share.kind == STATE_TYPE:
-            state, step = decode_state(share.value), self._plan.fine_step
-            # States may be made more often than losses are wanted.
-            if state.valid and state.time % step == 0:
-                losses = {
-                    self._plan.losses[area]: value
-                    for area, value in state.losses_mw.items()
-                    if area in self._plan.losses
-                }
-                forecaster.history.take_means(state.time - step, step, losses)
+            self._take_state(forecaster, decode_state(share.value))
         elif share.kind != ACT_TYPE:
             forecaster.inputs.take(partition.topic, partition.number, share.offset)
             forecaster.weather.take(_weather(partition, share))
+
+    def _take_state(self, forecaster: Forecaster, state: NetworkState) -> None:
+        """Take losses in, and what the areas consume by their balance."""
+        plan = self._plan
+        # States may be made more often than is wanted here.
+        if not state.valid or state.time % plan.fine_step:
+            return
+        start = state.time - plan.fine_step
+        losses = {
+            plan.losses[area]: value
+            for area, value in state.losses_mw.items()
+            if area in plan.losses
+        }
+        forecaster.history.take_means(start, plan.fine_step, losses)
+        if forecaster.sources is not None:
+            consumed = {
+                plan.balanced[area]: region.consumption_mw
+                for area, region in state.regions.items()
+                if area in plan.balanced
+            }
+            forecaster.sources.metered.take_means(start, plan.fine_step, consumed)
 
     def _releases(self, forecaster: Forecaster, cut: Cut) -> list[Outcome]:
         """Let people take series out of quarantine."""

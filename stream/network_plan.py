@@ -12,7 +12,7 @@ from records.points import ElementKind, PointRegister, Quantity
 from records.time import DAY, HOUR, MINUTE
 from stream.forecast_plan import ForecastPlan
 
-__all__ = ["losses_id", "network_hierarchy", "network_plan", "region_id"]
+__all__ = ["balance_id", "losses_id", "network_hierarchy", "network_plan", "region_id"]
 
 TOTAL = "total"
 
@@ -25,6 +25,11 @@ def region_id(area: int) -> str:
 def losses_id(area: int) -> str:
     """Node of what an area's network itself takes."""
     return f"losses:{area}"
+
+
+def balance_id(area: int) -> str:
+    """Series of what an area takes by its balance: production less net exports."""
+    return f"balance:{area}"
 
 
 def network_hierarchy(register: PointRegister) -> Hierarchy:
@@ -56,7 +61,7 @@ def network_plan(
     mid_term: str = "batched",
     residual: str = "batched",
 ) -> ForecastPlan:
-    """Return the plan of a network: SCADA windows of 5 minutes and estimated losses.
+    """Return the plan of a network: SCADA windows of 5 minutes, estimated losses and balances.
 
     Parameters
     ----------
@@ -78,6 +83,8 @@ def network_plan(
         stations=tuple(stations),
         weights=weights if stations else None,
         losses={str(area): losses_id(area) for area in register.areas},
+        balances={region_id(area): balance_id(area) for area in register.areas},
+        balanced={str(area): balance_id(area) for area in register.areas},
         refit_every=refit_every,
         mid_term=mid_term,
         residual=residual,

@@ -22,15 +22,15 @@ _BEFORE_THE_LOG = -1
 
 
 def keep_history(history: History, writer: HistoryWriter, recorded_at: int) -> int:
-    """Commit loads and losses as metered intervals, and temperatures as observations.
+    """Commit loads, losses and balances as metered intervals, temperatures as observations.
 
     Returns
     -------
     int
         How many values were kept; gaps are left out.
     """
-    values = np.concatenate([history.load_mw, history.losses_mw], axis=1)
-    names = np.array([*history.series, *history.loss_series], object)
+    values = np.concatenate([history.load_mw, history.losses_mw, history.balance_mw], axis=1)
+    names = np.array([*history.series, *history.loss_series, *history.balance_series], object)
     tables: dict[tuple[HistoryClass, str], pa.Table] = {}
     kept = 0
     day = history.times // DAY

@@ -35,6 +35,10 @@ class History:
         Names of the losses, ``"losses:0"`` on, by area number.
     losses_mw
         Mean losses by area, shape (n_hours, n_areas).
+    balance_series
+        Names of what the areas take in all, ``"balance:0"`` on, by area number.
+    balance_mw
+        Mean of their production less their exports, shape (n_hours, n_areas).
     station
         The weather station.
     temperature_degc
@@ -46,6 +50,8 @@ class History:
     load_mw: npt.NDArray[np.float64]
     loss_series: tuple[str, ...]
     losses_mw: npt.NDArray[np.float64]
+    balance_series: tuple[str, ...]
+    balance_mw: npt.NDArray[np.float64]
     station: str
     temperature_degc: npt.NDArray[np.float64]
 
@@ -58,6 +64,8 @@ def history_of(
     Losses come from one power flow an hour, at the hour's mean loads (see `Grid.solve_hourly`).
     """
     load, losses = grid.solve_hourly(start, end)
+    areas = range(len(grid.area_names))
+    whole = np.stack([load[:, grid.load_area == area].sum(axis=1) for area in areas], axis=1)
     rng = np.random.default_rng([seed, _STREAM])
     load = load * (1 + _ACCURACY * rng.standard_normal(load.shape))
     n_hours, n_load = load.shape
@@ -74,8 +82,10 @@ def history_of(
         times,
         series,
         load,
-        tuple(f"losses:{area}" for area in range(len(grid.area_names))),
+        tuple(f"losses:{area}" for area in areas),
         losses,
+        tuple(f"balance:{area}" for area in areas),
+        whole + losses,
         station,
         (halves[0] + halves[1]) / 2,
     )

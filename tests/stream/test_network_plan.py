@@ -36,8 +36,10 @@ def test_active_loads_and_losses_are_the_leaves_of_their_region() -> None:
     }
 
 
-def test_every_area_of_the_state_has_its_losses_node() -> None:
+def test_every_area_of_the_state_has_its_losses_and_its_balance() -> None:
     plan = network_plan(REGISTER, Calendar("UTC", HOUR), ["s"])
     assert plan.losses == {"0": "losses:0", "1": "losses:1"}
     assert set(plan.losses.values()) <= set(plan.leaves)
+    assert plan.balances == {"region:0": "balance:0", "region:1": "balance:1"}
+    assert plan.balanced == {"0": "balance:0", "1": "balance:1"}
     assert plan.n_steps == 48

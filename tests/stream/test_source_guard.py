@@ -21,6 +21,7 @@ from records.log import LogRecord, Outgoing, Partition
 from records.operator_act import ActKind, OperatorAct, act_record
 from records.rupture import RuptureEvent, RuptureKind, RuptureStatus, decode_ruptures
 from records.snapshot import pack, unpack
+from records.state import NetworkState, RegionBalance, state_record
 from records.tick import tick_record
 from records.time import DAY, HOUR, parse_time
 from records.topics import topic_name
@@ -42,7 +43,10 @@ TREE = Hierarchy(
     ("total", "region", "region", *["load"] * 8),
     (None, "total", "total", *["a"] * 4, *["b"] * 4),
 )
-WINDOWS, ACTS = (topic_name("test", name) for name in ("meter.interval.v1", "operator.act.v1"))
+WINDOWS, STATES, ACTS = (
+    topic_name("test", name)
+    for name in ("meter.interval.v1", "network.state.v1", "operator.act.v1")
+)
 FAKED = "a1"
 
 
@@ -100,11 +104,12 @@ def told(fake: Fake | None, *, real: bool = False) -> Array:
     return np.concatenate([leaves, whole], axis=1)
 
 
-def stage(*, guarded: bool, acts: bool = False) -> ForecastStage:
+def stage(*, guarded: bool, acts: bool = False, balanced: bool = False) -> ForecastStage:
     plan = ForecastPlan(
         "short", TREE, Calendar("UTC", HOUR), 24, DAY, HOUR, "meter.interval.v1",
         refit_every=7 * DAY,
         balances=dict(zip("ab", METERS, strict=True)) if guarded else {},
+        balanced=dict(zip(("north", "south"), METERS, strict=True)) if balanced else {},
         operator_acts=acts,
     )  # fmt: skip
     past = TrainingSet(
@@ -113,14 +118,31 @@ def stage(*, guarded: bool, acts: bool = False) -> ForecastStage:
     return ForecastStage("test", plan, past)
 
 
-def hour_record(hour: int, values: Array) -> LogRecord:
+def hour_record(
+    hour: int, values: Array, series: tuple[str, ...] = (*LEAVES, *METERS)
+) -> LogRecord:
     n, start = len(values), START + hour * HOUR
     batch = WindowBatch(
-        0, start, HOUR, hour, np.array([*LEAVES, *METERS], object), np.ones(n, np.int32), values,
+        0, start, HOUR, hour, np.array(series, object), np.ones(n, np.int32), values,
         *(np.full(n, np.nan) for _ in range(4)), np.ones(n, np.int32), np.zeros(n),
         np.zeros(n, np.uint16),
     )  # fmt: skip
     out = window_record(WINDOWS, batch, start + HOUR)
+    return LogRecord(out.topic, 0, hour, 0, out.value, out.key, out.headers)
+
+
+def state_of(hour: int, whole: Array) -> LogRecord:
+    """The network's state at the end of an hour, with what its areas consume by their balance."""
+    at, none = START + (hour + 1) * HOUR, b""
+    regions = {
+        area: RegionBalance(consumed + 5.0, 5.0, 0.0, consumed)
+        for area, consumed in zip(("north", "south"), whole.tolist(), strict=True)
+    }
+    told = NetworkState(
+        at, "two", True, "", 3, 1.0, none, none, none, none, none, none, {}, [], 10, 0,
+        regions=regions,
+    )  # fmt: skip
+    out = state_record(STATES, told, at)
     return LogRecord(out.topic, 0, hour, 0, out.value, out.key, out.headers)
 
 
@@ -218,6 +240,21 @@ def test_a_forecast_says_that_its_source_is_quarantined() -> None:
     about = load.meta.series[FAKED]
     assert about.reason.startswith("quarantined")
     assert about.quality["imputed_share"] == 1.0
+
+
+def test_the_balance_of_the_estimated_network_stands_for_a_meter_of_the_whole() -> None:
+    forecasting = stage(guarded=True, balanced=True)
+    state = forecasting.initial([Partition(WINDOWS, 0), Partition(STATES, 0)])
+    values, outcomes = told(scaled), []
+    for hour in range(N_PAST, N_PAST + N_LIVE):
+        loads = hour_record(hour, values[hour, :8], LEAVES)
+        for record in (loads, state_of(hour, values[hour, 8:])):
+            state, found = forecasting.step(state, record)
+            outcomes += found
+    assert quarantines(outcomes) == quarantines(outcomes_of("scaled", guarded=True))
+    np.testing.assert_array_equal(
+        last_issue(outcomes), last_issue(outcomes_of("scaled", guarded=True))
+    )
 
 
 def test_a_person_releases_it() -> None:

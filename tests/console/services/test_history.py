@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ N_HOURS = 5
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Path:
-    """Five hours over midnight: two loads, one with a gap, the losses of one area."""
+    """Five hours over midnight: two loads, one with a gap, losses and balance of one area."""
     load = np.array([[1.0, 10.0], [2.0, np.nan], [3.0, 30.0], [4.0, 40.0], [5.0, 50.0]])
     history = History(
         START + HOUR * np.arange(N_HOURS),
@@ -34,11 +35,13 @@ def kept(tmp_path: Path) -> Path:
         load,
         ("losses:0",),
         np.arange(N_HOURS, dtype=float)[:, None],
+        ("balance:0",),
+        np.arange(N_HOURS, dtype=float)[:, None] + 100.0,
         "here",
         np.array([20.0, 21.0, 22.0, 23.0, 24.0]),
     )
     writer = HistorianWriter(tmp_path / "historian")
-    assert keep_history(history, writer, recorded_at=START) == 14 + 5
+    assert keep_history(history, writer, recorded_at=START) == 14 + 5 + 5
     writer.close()
     return tmp_path / "historian"
 
@@ -58,6 +61,14 @@ def test_what_was_kept_is_read_in_the_order_of_the_plan(kept: Path) -> None:
     )
     np.testing.assert_array_equal(training.temperatures[:, 0], [20, 21, 22, 23, 24])
     assert training.start == START
+
+
+def test_what_areas_take_in_all_is_read_where_a_plan_balances_them(kept: Path) -> None:
+    balanced = replace(plan(), balances={"all": "balance:0"}, balanced={"0": "balance:0"})
+    with Historian(kept) as historian:
+        training = training_set(historian, balanced, START, START + N_HOURS * HOUR)
+    assert training.metered is not None
+    assert training.metered[:, 0].tolist() == [100.0, 101.0, 102.0, 103.0, 104.0]
 
 
 def test_only_what_was_known_at_the_end_is_read(kept: Path) -> None:
