@@ -112,7 +112,10 @@ def _state(record: LogRecord) -> Any:
     state = decode_state(record.value)
     tree = msgspec.structs.asdict(state)
     columns = {k: as_floats(v) for k, v in tree.items() if isinstance(v, bytes)}
-    return _plain({**tree, **columns, "removed": msgspec.to_builtins(state.removed)})
+    parts = {name: msgspec.to_builtins(tree[name]) for name in ("removed", "regions")}
+    # Nothing was switched before the epoch: 0 is the case itself.
+    parts["topology_since"] = format_time(state.topology_since) if state.topology_since else None
+    return _plain({**tree, **columns, **parts})
 
 
 def _forecast(record: LogRecord) -> Any:

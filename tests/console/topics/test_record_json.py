@@ -28,7 +28,7 @@ from records.meter_estimate import (
 from records.operator_act import ActKind, OperatorAct, act_record
 from records.rupture import Evidence, RuptureEvent, RuptureKind, rupture_record
 from records.scada import ScadaFrame, frame_record
-from records.state import NetworkState, state_record
+from records.state import NetworkState, RegionBalance, state_record
 from records.tick import tick_record
 from records.time import HOUR, parse_time
 from records.topics import CATALOGUE
@@ -75,7 +75,8 @@ WINDOW = WindowBatch(
 )  # fmt: skip
 STATE = NetworkState(
     NOON, "case", True, "", 3, 1.1, *(floats(1.0, np.nan).tobytes() for _ in range(6)),
-    {"0": 1.0}, [], 10, 1,
+    {"0": 1.0}, [], 10, 1, NOON, {"branch:7": False}, 1.0,
+    {"0": RegionBalance(100.0, -20.0, 5.0, 125.0)},
 )  # fmt: skip
 FORECAST = ForecastLevel(
     "total",
@@ -139,7 +140,22 @@ EXAMPLES: dict[str, tuple[Outgoing, dict[str, Any]]] = {
         findings_record("t", 0, [Finding("p", "range", NOON, 1.0, "below 0")], "area-0", NOON),
         {},
     ),
-    "gridcast.network.state.v1": (state_record("t", STATE, NOON), {"v_pu": [1.0, None]}),
+    "gridcast.network.state.v1": (
+        state_record("t", STATE, NOON),
+        {
+            "v_pu": [1.0, None],
+            "topology_since": "2014-11-10T12:00:00Z",
+            "switched": {"branch:7": False},
+            "regions": {
+                "0": {
+                    "production_mw": 100.0,
+                    "net_export_mw": -20.0,
+                    "distributed_mw": 5.0,
+                    "consumption_mw": 125.0,
+                }
+            },
+        },
+    ),
     "gridcast.network.alarm.v1": (
         alarm_record("t", ALARM, NOON),
         {"raised": "2014-11-10T12:00:00Z", "permitted": "PT1H", "cleared": None},
