@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Config", "Directory", "JsonFile", "Namespace", "NetworkCase"]
+__all__ = ["By", "Config", "Directory", "JsonFile", "Namespace", "NetworkCase", "Note"]
 
 Config = Annotated[
     Path | None,
@@ -39,3 +39,5 @@ NetworkCase = Annotated[
         help="MATPOWER .m or .mat, pandapower .json, gridcast .toml, or pandapower:NAME.",
     ),
 ]
+By = Annotated[str, typer.Option(metavar="NAME", help="Who stands for it.")]
+Note = Annotated[str, typer.Option(metavar="TEXT", help="Why, for those who read it later.")]

@@ -25,6 +25,7 @@ from console.historian_access import open_historian
 from console.services.gateway import SENT_FILE
 from console.services.run_file import RunFile
 from console.services.scenario import Scenario
+from console.whole_partition import whole_partition
 from forecasting.hierarchy import Hierarchy
 from ingest.twin.truth import TimedTable, read_truth
 from records.alarm import AlarmKind, decode_alarm
@@ -39,7 +40,6 @@ from storage.historian_classes import HistoryClass
 
 __all__ = ["DemoFigures", "LogScan", "read_figures"]
 
-_BATCH = 1_000
 _LEVELS = ("bus", "region", "total")
 
 
@@ -94,11 +94,7 @@ class LogScan:
         """Every record of a catalogue topic, partition after partition."""
         topic = topic_name(self.namespace, name)
         for number in self.reader.partitions(topic):
-            where = Partition(topic, number)
-            offset = self.reader.begin_offset(where)
-            while batch := self.reader.read(where, offset, _BATCH):
-                yield from batch
-                offset = batch[-1].offset + 1
+            yield from whole_partition(self.reader, Partition(topic, number))
 
     def distinct(self, name: str) -> Iterator[LogRecord]:
         """Every record of a topic once: what a restart repeats has the same event id."""

@@ -11,6 +11,7 @@ from console.log_access import open_reader
 from console.redis_access import open_redis
 from console.settings import Settings
 from console.topics.operator_acts import OperatorActs
+from console.whole_partition import whole_partition
 from records.alarm import ALARM_TYPE, Alarm, AlarmKey, AlarmKind, decode_alarm
 from records.log import Partition
 from records.operator_act import ActKind, OperatorAct
@@ -18,8 +19,6 @@ from records.topics import topic_name
 from storage.redis_state import LiveState
 
 __all__ = ["AlarmDesk"]
-
-_AT_ONCE = 500
 
 
 class AlarmDesk:
@@ -105,16 +104,10 @@ class AlarmDesk:
         last: dict[AlarmKey, Alarm] = {}
         if 0 not in self._reader.partitions(self._alarms.topic):
             return []
-        offset, end = self._reader.begin_offset(self._alarms), self._reader.end_offset(self._alarms)
-        while offset < end:
-            records = self._reader.read(self._alarms, offset, _AT_ONCE)
-            if not records:
-                break
-            for record in records:
-                if record.headers.get("ce_type") == ALARM_TYPE:
-                    alarm = decode_alarm(record.value)
-                    if alarm.key not in last or last[alarm.key].updated <= alarm.updated:
-                        last[alarm.key] = alarm
-            offset = records[-1].offset + 1
+        for record in whole_partition(self._reader, self._alarms):
+            if record.headers.get("ce_type") == ALARM_TYPE:
+                alarm = decode_alarm(record.value)
+                if alarm.key not in last or last[alarm.key].updated <= alarm.updated:
+                    last[alarm.key] = alarm
         active = [alarm for alarm in last.values() if alarm.cleared is None]
         return sorted(active, key=lambda alarm: (alarm.priority, alarm.raised, alarm.key))

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from console.errors import BadInputError
 from console.json_file import check_json_target, write_json
-from console.options import Config, Directory, JsonFile, Namespace
+from console.options import By, Config, Directory, JsonFile, Namespace, Note
 from console.replays.replay_period import duration, moment
 from console.settings import load_settings
 from console.topics.alarm_desk import AlarmDesk
@@ -28,7 +28,6 @@ _TIMES = ("raised", "updated", "since", "cleared", "acknowledged", "shelved_unti
 Elements = Annotated[
     list[str] | None, typer.Argument(help="Elements of the alarms, such as branch:7 or bus:12.")
 ]
-By = Annotated[str, typer.Option(metavar="NAME", help="Who stands for it.")]
 Kind = Annotated[
     AlarmKind | None, typer.Option(help="Only alarms of this kind; all of them without it.")
 ]
@@ -36,7 +35,6 @@ Cause = Annotated[
     str | None,
     typer.Option(metavar="ELEMENT", help="Every alarm of the group that this element names."),
 ]
-Note = Annotated[str, typer.Option(metavar="TEXT", help="Why, for those who read it later.")]
 
 
 @app.command("list")

@@ -15,6 +15,7 @@ from console.log_access import full_topic, open_reader, open_writer
 from console.options import Config, Directory, Namespace
 from console.replays.replay_period import moment
 from console.settings import Settings, load_settings
+from console.whole_partition import whole_partition
 from records.deadletter import DeadLetter, decode_dead_letter
 from records.errors import Reason
 from records.log import Outgoing, Partition
@@ -25,7 +26,6 @@ __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Records that could not be read or placed.")
 
-_BATCH = 500
 _SHOWN_BYTES = 400
 _RESENT = "gc_resent"
 
@@ -185,12 +185,8 @@ def _letters(settings: Settings) -> Iterator[tuple[str, DeadLetter]]:
     reader = open_reader(settings)
     try:
         for number in reader.partitions(topic):
-            where = Partition(topic, number)
-            offset = reader.begin_offset(where)
-            while batch := reader.read(where, offset, _BATCH):
-                for record in batch:
-                    yield f"{number}:{record.offset}", decode_dead_letter(record.value)
-                offset = batch[-1].offset + 1
+            for record in whole_partition(reader, Partition(topic, number)):
+                yield f"{number}:{record.offset}", decode_dead_letter(record.value)
     finally:
         reader.close()
 

@@ -14,9 +14,10 @@ from rich.table import Table
 from console.errors import BadInputError
 from console.json_file import check_json_target, write_json
 from console.log_access import open_reader
-from console.options import Config, Directory, JsonFile, Namespace
+from console.options import By, Config, Directory, JsonFile, Namespace, Note
 from console.settings import Settings, load_settings
 from console.topics.operator_acts import OperatorActs
+from console.whole_partition import whole_partition
 from records.log import LogReader, Partition
 from records.operator_act import ActKind, OperatorAct
 from records.rupture import RUPTURE_TYPE, RuptureEvent, RuptureStatus, decode_ruptures
@@ -29,11 +30,7 @@ app = typer.Typer(
     no_args_is_help=True, help="Series whose readings the balance contradicts, in quarantine."
 )
 
-_AT_ONCE = 500
-
 Series = Annotated[list[str], typer.Argument(help="Ids of quarantined series.")]
-By = Annotated[str, typer.Option(metavar="NAME", help="Who stands for it.")]
-Note = Annotated[str, typer.Option(metavar="TEXT", help="Why, for those who read it later.")]
 
 
 @app.command("list")
@@ -104,13 +101,10 @@ def _quarantined(settings: Settings, reader: LogReader) -> Mapping[str, RuptureE
             f"there is no topic {place.topic}: name the run with --directory and --namespace"
         )
     last: dict[str, RuptureEvent] = {}
-    offset = reader.begin_offset(place)
-    while records := reader.read(place, offset, _AT_ONCE):
-        for record in records:
-            if record.headers.get("ce_type") == RUPTURE_TYPE:
-                told = decode_ruptures(record.value)
-                last |= {event.series: event for event in told if event.status is not None}
-        offset = records[-1].offset + 1
+    for record in whole_partition(reader, place):
+        if record.headers.get("ce_type") == RUPTURE_TYPE:
+            told = decode_ruptures(record.value)
+            last |= {event.series: event for event in told if event.status is not None}
     still = RuptureStatus.QUARANTINED
     return {name: event for name, event in sorted(last.items()) if event.status is still}
 
